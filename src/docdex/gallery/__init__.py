@@ -1,0 +1,6 @@
+"""Where samples are kept and found. From outside: the protocol, its records, and the embedded engine."""
+
+from docdex.gallery.protocol import Gallery
+from docdex.gallery.records import Entry, Hit, LabelCount, Sample
+
+__all__ = ["Entry", "Gallery", "Hit", "LabelCount", "Sample"]

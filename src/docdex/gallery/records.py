@@ -1,0 +1,47 @@
+"""What travels in and out of a gallery, the same for every engine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A sample without its vector and thumbnail: what lists and rules need, a hundredth of the bytes.
+
+    id: unique in the gallery, chosen by whoever registers; digest: hex SHA-256 of the page; source: the name
+    the page came from; page: its number within the source, from 1; time: registered at, ISO 8601 in UTC.
+    Strings must be valid Unicode (no lone surrogates).
+    """
+
+    id: str
+    label: str
+    digest: str
+    source: str
+    page: int
+    time: str
+
+
+class Sample(Entry, frozen=True, kw_only=True, eq=False):
+    """A page registered under a label. vector: (D,) float32 of unit length; thumbnail: JPEG bytes."""
+
+    vector: NDArray[np.float32]
+    thumbnail: bytes
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A label's best sample for a probe. similarity: raw cosine, -1 to 1."""
+
+    sample_id: str
+    label: str
+    similarity: float
+
+
+class LabelCount(NamedTuple):
+    """A label that samples are registered under itself, and how many."""
+
+    label: str
+    samples: int
