@@ -1,0 +1,35 @@
+"""Decodes HEIC, what phones of one maker write, through the optional package pillow-heif."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from docdex.errors import DamagedSource, MissingExtra
+from docdex.images.decode import over_white
+from docdex.images.page import Limits
+
+
+def decode_heic(data: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) uint8 RGB of the primary image. Raises MissingExtra, PageTooLarge, DamagedSource."""
+    try:
+        import pillow_heif  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra(f"{name} is HEIC, which needs an extra: pip install 'docdex[heic]'.") from error
+    try:
+        image = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
+        limits.check_pixels(name, *image.size)
+        # libheif turns the image itself; the EXIF orientation that such files carry too must not count again.
+        mode, pixels = image.mode, np.asarray(image)
+    except (ValueError, EOFError, OSError, RuntimeError, SyntaxError) as error:
+        raise DamagedSource(f"{name} is a damaged HEIC: its image data cannot be decoded.") from error
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., np.newaxis], 3, axis=2)
+    if pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels)
+    premultiplied = mode.endswith("a") and mode != "LA"
+    return over_white(
+        np.ascontiguousarray(pixels[..., :3]),
+        np.ascontiguousarray(pixels[..., 3]),
+        premultiplied=premultiplied,
+    )
