@@ -2,5 +2,6 @@
 
 from docdex.gallery.protocol import Gallery
 from docdex.gallery.records import Entry, Hit, LabelCount, Sample
+from docdex.gallery.sqlite import SqliteGallery
 
-__all__ = ["Entry", "Gallery", "Hit", "LabelCount", "Sample"]
+__all__ = ["Entry", "Gallery", "Hit", "LabelCount", "Sample", "SqliteGallery"]

@@ -108,6 +108,9 @@ class Gallery(Protocol):
     def write_setting(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`. The version stays: the samples have not changed."""
 
+    def verify(self) -> None:
+        """Read everything and raise NotAGallery if any of it does not fit: for `docdex doctor`."""
+
     def close(self) -> None:
         """Let go of the store. Closing twice is no error; any other call afterwards is GalleryUnavailable."""
 

@@ -8,6 +8,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from docdex.errors import ContractMismatch
+
+# How far from 1 the length of a vector may be: far more than float32 rounding leaves.
+LENGTH_TOLERANCE = 1e-3
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A sample without its vector and thumbnail: what lists and rules need, a hundredth of the bytes.
@@ -45,3 +50,21 @@ class LabelCount(NamedTuple):
 
     label: str
     samples: int
+
+
+def check_vectors(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """`vectors` as (N, dimension) float32; ContractMismatch unless they have that shape and unit length."""
+    checked = np.ascontiguousarray(vectors, dtype=np.float32)
+    if checked.ndim != 2 or checked.shape[1] != dimension:
+        raise ContractMismatch(
+            f"Vectors of shape {checked.shape} were given; the gallery holds vectors of {dimension} numbers. "
+            "Use the model it was made with."
+        )
+    lengths = np.sqrt(np.einsum("nd,nd->n", checked, checked))
+    # Written so that NaN fails too.
+    if not (np.abs(lengths - 1) <= LENGTH_TOLERANCE).all():
+        raise ContractMismatch(
+            f"A vector has length {lengths[np.argmax(np.abs(lengths - 1))]:.4g}; cosine needs unit vectors: "
+            "divide each by its length."
+        )
+    return checked
