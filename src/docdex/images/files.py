@@ -42,7 +42,12 @@ def find_files(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(root).parts])
 
 
-def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
     # "page2" and "page02" compare equal part by part; the name itself keeps their order stable.
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts], name
+    return [_rank(part) for part in parts], name
+
+
+def _rank(part: str) -> tuple[bool, int, str]:
+    # Numbers by value and before letters.
+    return (False, int(part), "") if part.isdigit() else (True, 0, part.casefold())

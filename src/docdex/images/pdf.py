@@ -54,14 +54,13 @@ class PdfFile:
         self._scans_are_plain: bool | None = None
         _check_complete(data, name)
         with _lock:
-            try:
-                self._document = pypdfium2.PdfDocument(data)
-            except pypdfium2.PdfiumError as error:
-                if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
-                    raise PasswordProtected(
-                        f"{name} asks for a password. Save it without one and try again."
-                    ) from error
-                raise DamagedSource(f"{name} is a damaged PDF: PDFium cannot open it.") from error
+            # Not through PdfDocument, which gives the error of the document before for one without pages.
+            handle = pypdfium2.raw.FPDF_LoadMemDocument64(data, len(data), None)
+            if not handle:
+                if pypdfium2.raw.FPDF_GetLastError() == pypdfium2.raw.FPDF_ERR_PASSWORD:
+                    raise PasswordProtected(f"{name} asks for a password. Save it without one and try again.")
+                raise DamagedSource(f"{name} is a damaged PDF: PDFium cannot open it.")
+            self._document = pypdfium2.PdfDocument(handle)
             self.page_count = len(self._document)
             if self.page_count and self._document.get_formtype() != pypdfium2.raw.FORMTYPE_NONE:
                 self._document.init_forms()  # what is filled into a form is part of the page

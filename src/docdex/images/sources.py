@@ -96,8 +96,10 @@ def _expand(source: PageSource) -> Iterable[PageSource | Refusal]:
         if not Path(source).is_dir():
             return [source]
         files = find_files(source)
-    except (ValueError, DocdexError) as error:
-        return [Refusal(_name(source), None, SourceNotFound(f"{_name(source)} cannot be read: {error}"))]
+    except DocdexError as error:
+        return [Refusal(_name(source), None, error)]
+    except (OSError, ValueError):
+        return [source]  # a name too strange to ask about; reading it says why
     if not files:
         return [Refusal(_name(source), None, EmptySource(f"The folder {_name(source)} has no files."))]
     return files
