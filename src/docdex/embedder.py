@@ -1,0 +1,309 @@
+"""Turn pages into vectors behind one protocol, so that nothing else knows what computes them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import numpy as np
+import onnxruntime
+
+from docdex import models
+from docdex.errors import DeviceUnavailable, InvalidPassport, InvalidSetting, ModelError, ModelMismatch
+from docdex.images import Page, Refusal
+from docdex.preprocess import VERSION, prepare
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from docdex.contract import Contract
+
+UPRIGHT = (0,)
+ROTATIONS = (0, 90, 180, 270)
+"""The ways a page can lie: degrees by which it is turned counter-clockwise before it is embedded."""
+
+_PAGES_AT_ONCE = 8
+"""Pages read before they are embedded together; with four rotations they fill one run of the model."""
+
+_PIXELS_AT_ONCE = 32_000_000
+"""Pages of a batch hold hardly more than this, and a page: about 100 MB, whatever sizes come."""
+
+_INPUTS_AT_ONCE = 32
+"""Bounds memory whatever the batch: 32 inputs of 128 px take 6 MB, the maps between layers more."""
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_GOLDEN_TOLERANCE = 1e-3
+
+
+class Embedder(Protocol):
+    """Whatever turns pages into vectors, and what its similarities mean before anybody calibrates."""
+
+    @property
+    def contract(self) -> Contract:
+        """What its vectors share with all others they may be compared with."""
+        ...
+
+    @property
+    def short_side(self) -> int:
+        """Pixels that a page's short side must keep when it is decoded; more add nothing to the vector."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """Cosine below which nothing is claimed, where there is no calibration."""
+        ...
+
+    @property
+    def margin(self) -> float:
+        """How far in cosine the best label must be ahead of one that contradicts it."""
+        ...
+
+    def embed(
+        self, pages: Sequence[NDArray[np.uint8]], *, rotations: tuple[int, ...] = UPRIGHT
+    ) -> NDArray[np.float32]:
+        """Vectors of unit length: (N, R, D) for N pages (H, W, 3) uint8 RGB and R rotations."""
+        ...
+
+
+class OnnxEmbedder:
+    """An ONNX model in ONNX Runtime. Safe to use from several threads."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, passport: models.Passport) -> None:
+        self.passport = passport
+        self._session = session
+
+    @classmethod
+    def open(
+        cls, model: str | os.PathLike[str] = models.DEFAULT, *, device: str = "cpu", threads: int = 1
+    ) -> OnnxEmbedder:
+        """Load a packaged model by name, or an ONNX file that has its passport beside it.
+
+        device: `cpu` or `cuda`. threads: of one run; one, unless the process has nothing else to do
+        meanwhile.
+
+        Raises `ModelNotFound`, `InvalidPassport`, `ModelMismatch` when the file or what it computes is not
+        what the passport says, and `DeviceUnavailable` when the device would not really be used.
+        """
+        loaded = models.load(model)
+        passport = loaded.passport
+        session = _open_session(loaded.content, str(loaded.path), device=device, threads=threads)
+        shape = _read_shape(session, str(loaded.path))
+        promised = _Shape(
+            passport.input.name, passport.input.side, passport.output.name, passport.output.dimension
+        )
+        if shape != promised:
+            raise ModelMismatch(f"{loaded.path} has {shape}; its passport promises {promised}.")
+        _check_preprocess(passport, str(loaded.path))
+        embedder = cls(session, passport)
+        embedder._check_golden(str(loaded.path))
+        return embedder
+
+    @property
+    def contract(self) -> Contract:
+        """What its vectors share with all others they may be compared with."""
+        return self.passport.contract
+
+    @property
+    def short_side(self) -> int:
+        """Pixels that a page's short side must keep when it is decoded: two for each of the input."""
+        return 2 * self.passport.input.side
+
+    @property
+    def threshold(self) -> float:
+        """Cosine below which nothing is claimed, where there is no calibration."""
+        return self.passport.default_threshold
+
+    @property
+    def margin(self) -> float:
+        """How far in cosine the best label must be ahead of one that contradicts it."""
+        return self.passport.default_margin
+
+    @property
+    def provider(self) -> str:
+        """The execution provider in use, as ONNX Runtime names it."""
+        return str(self._session.get_providers()[0])
+
+    def embed(
+        self, pages: Sequence[NDArray[np.uint8]], *, rotations: tuple[int, ...] = UPRIGHT
+    ) -> NDArray[np.float32]:
+        """Vectors of unit length: (N, R, D) for N pages (H, W, 3) uint8 RGB and R rotations.
+
+        A page gives the same vector alone and in any batch, within 1e-5. Raises `InvalidSetting` for a
+        rotation that is no quarter turn and `ModelError` when the model gives something that has no
+        direction.
+        """
+        if not rotations or any(degrees not in ROTATIONS for degrees in rotations):
+            raise InvalidSetting(f"Rotations {rotations} are not among {ROTATIONS}.")
+        vectors = np.empty((len(pages), len(rotations), self.contract.dimension), dtype=np.float32)
+        step = max(1, _INPUTS_AT_ONCE // len(rotations))
+        for start in range(0, len(pages), step):
+            squares = np.stack(
+                [prepare(page, self.passport.input.side) for page in pages[start : start + step]]
+            )
+            # The input is square, so turning it is exact and costs no second look at the page.
+            turned = np.stack(
+                [np.rot90(squares, degrees // 90, axes=(2, 3)) for degrees in rotations], axis=1
+            )
+            outputs = self._run(turned.reshape(-1, *squares.shape[1:]))
+            vectors[start : start + step] = outputs.reshape(len(squares), len(rotations), -1)
+        return vectors
+
+    def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs = self._session.run([self.passport.output.name], {self.passport.input.name: inputs})[0]
+        lengths = np.linalg.norm(outputs, axis=1, keepdims=True)
+        if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+            raise ModelError(f"Model {self.passport.name} gave a vector that is zero or not finite.")
+        return np.asarray(outputs / lengths, dtype=np.float32)
+
+    def _check_golden(self, source: str) -> None:
+        golden = self.passport.golden
+        vector = self.embed([models.golden_page()])[0, 0]
+        difference = float(np.abs(vector - np.asarray(golden.vector, dtype=np.float32)).max())
+        if difference > golden.tolerance:
+            raise ModelMismatch(
+                f"{source} computes another golden vector than its passport says (difference "
+                f"{difference:.2g}, tolerance {golden.tolerance:g}): its vectors cannot be compared with "
+                f"those of other machines."
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """A page with its vectors: (R, D) float32 of unit length, one for each rotation asked for."""
+
+    page: Page
+    vectors: NDArray[np.float32]
+
+
+def embed_batches(
+    embedder: Embedder, pages: Iterable[Page | Refusal], *, rotations: tuple[int, ...] = UPRIGHT
+) -> Iterator[list[Embedded | Refusal]]:
+    """Embed a stream of pages in order, in batches of few pages and bounded pixels; refusals pass through."""
+    for batch in _batches(pages):
+        pixels = [item.pixels for item in batch if isinstance(item, Page)]
+        vectors = iter(embedder.embed(pixels, rotations=rotations))
+        yield [Embedded(item, next(vectors)) if isinstance(item, Page) else item for item in batch]
+
+
+def _batches(pages: Iterable[Page | Refusal]) -> Iterator[list[Page | Refusal]]:
+    batch: list[Page | Refusal] = []
+    held = 0
+    for item in pages:
+        batch.append(item)
+        held += item.pixels.size // 3 if isinstance(item, Page) else 0
+        if len(batch) == _PAGES_AT_ONCE or held >= _PIXELS_AT_ONCE:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def issue_passport(
+    onnx: Path,
+    *,
+    name: str,
+    licence: str,
+    default_threshold: float,
+    default_margin: float,
+    training: dict[str, Any] | None = None,
+    measured: dict[str, Any] | None = None,
+    thresholds: Sequence[models.Threshold] = (),
+) -> models.Passport:
+    """Write the passport of a model file beside it; names, shapes, digest, golden vector come from the file.
+
+    The model must take one float32 (N, 3, side, side) and give one float32 (N, D), N free; raises
+    `InvalidPassport` otherwise.
+    """
+    content = onnx.read_bytes()
+    session = _open_session(content, str(onnx), device="cpu", threads=1)
+    shape = _read_shape(session, str(onnx))
+    draft = models.Passport(
+        name=name,
+        digest=hashlib.sha256(content).hexdigest(),
+        input=models.ModelInput(shape.input, shape.side, VERSION),
+        output=models.ModelOutput(shape.output, shape.dimension),
+        golden=models.Golden("gradient-checker", (), _GOLDEN_TOLERANCE),
+        licence=licence,
+        default_threshold=default_threshold,
+        default_margin=default_margin,
+        training=training or {},
+        measured=measured or {},
+        thresholds=tuple(thresholds),
+    )
+    vector = OnnxEmbedder(session, draft).embed([models.golden_page()])[0, 0]
+    golden = msgspec.structs.replace(draft.golden, vector=tuple(round(float(number), 6) for number in vector))
+    passport = msgspec.structs.replace(draft, golden=golden)
+    models.write_passport(passport, onnx)
+    return passport
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    input: str
+    side: int
+    output: str
+    dimension: int
+
+    def __str__(self) -> str:
+        return f"{self.input} (N, 3, {self.side}, {self.side}) to {self.output} (N, {self.dimension})"
+
+
+def _open_session(content: bytes, source: str, *, device: str, threads: int) -> onnxruntime.InferenceSession:
+    if device not in _PROVIDERS:
+        raise InvalidSetting(f"Device {device} is not one of {', '.join(_PROVIDERS)}.")
+    if threads < 1:
+        raise InvalidSetting(f"{threads} threads are too few: give at least 1.")
+    provider = _PROVIDERS[device]
+    # ONNX Runtime only warns and falls back to the CPU, before and after it has opened the session.
+    missing = DeviceUnavailable(
+        f"Device {device} would not be used: this ONNX Runtime has "
+        f"{', '.join(onnxruntime.get_available_providers())}, and a provider also needs its driver. "
+        f"Install onnxruntime-gpu and the driver, or use device cpu."
+    )
+    if provider not in onnxruntime.get_available_providers():
+        raise missing
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=[provider])
+    except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+        raise ModelError(f"{source} is no model that ONNX Runtime can open: {error}") from error
+    if session.get_providers()[0] != provider:
+        raise missing
+    return session
+
+
+def _read_shape(session: onnxruntime.InferenceSession, source: str) -> _Shape:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    try:
+        ((batch, channels, height, width),) = (item.shape for item in inputs)
+        ((_, dimension),) = (item.shape for item in outputs)
+    except ValueError as error:
+        raise InvalidPassport(
+            f"{source} must take one tensor (N, 3, side, side) and give one (N, D); it takes "
+            f"{[item.shape for item in inputs]} and gives {[item.shape for item in outputs]}."
+        ) from error
+    fixed = [isinstance(size, int) for size in (batch, height, dimension)]
+    if channels != 3 or height != width or fixed != [False, True, True]:
+        raise InvalidPassport(
+            f"{source} must take (N, 3, side, side) and give (N, D) with N free, side and D fixed; it takes "
+            f"{inputs[0].shape} and gives {outputs[0].shape}."
+        )
+    return _Shape(inputs[0].name, height, outputs[0].name, dimension)
+
+
+def _check_preprocess(passport: models.Passport, source: str) -> None:
+    if passport.input.preprocess != VERSION:
+        raise ModelMismatch(
+            f"{source} was trained with preprocess {passport.input.preprocess}; this docdex has preprocess "
+            f"{VERSION}. Use a docdex of the model's time, or a newer model."
+        )

@@ -1,0 +1,184 @@
+"""Models with their passports, so that no vector ever comes from a file that is not what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from docdex.contract import Contract
+from docdex.errors import InvalidPassport, ModelMismatch, ModelNotFound
+
+DEFAULT = "first"
+"""The packaged model that is used when none is named."""
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where packaged models are: `NAME.onnx`, each with its passport `NAME.json`."""
+
+
+class ModelInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tensor a model takes: `name`, float32 (N, 3, side, side), made by `preprocess` (a version)."""
+
+    name: str
+    side: int
+    preprocess: int
+
+
+class ModelOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tensor a model gives: `name`, float32 (N, dimension)."""
+
+    name: str
+    dimension: int
+
+
+class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The vector a model gives for a page made by rule, to see on every machine that it computes the same.
+
+    rule: which page (`golden_page`). vector: all its numbers. tolerance: largest difference in any of them.
+    """
+
+    rule: Literal["gradient-checker"]
+    vector: tuple[float, ...]
+    tolerance: float
+
+
+class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of the table of thresholds: what a model's similarity meant where it was measured.
+
+    fpr: false-positive rate reached; per: of strangers (`probe`) or of pairs of different types (`pair`).
+    gallery_labels, strangers: size of the measurement, `None` for pairs where it does not apply. data: what
+    on.
+    """
+
+    fpr: float
+    per: Literal["probe", "pair"]
+    threshold: float
+    rotations: tuple[int, ...]
+    gallery_labels: int | None
+    strangers: int | None
+    data: str
+
+
+class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a model file promises.
+
+    digest: hex SHA-256 of the ONNX file. training: how it was made (config, data, minutes, seeds). measured:
+    tables of results. default_threshold, default_margin: what decisions use where the user has not
+    calibrated.
+    """
+
+    name: str
+    digest: str
+    input: ModelInput
+    output: ModelOutput
+    golden: Golden
+    licence: str
+    default_threshold: float
+    default_margin: float
+    training: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
+    thresholds: tuple[Threshold, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        """What vectors of this model share."""
+        return Contract(model=self.digest, preprocess=self.input.preprocess, dimension=self.output.dimension)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file whose digest its passport vouches for.
+
+    path: of the ONNX file. content: its bytes, the very ones that were checked.
+    """
+
+    path: Path
+    passport: Passport
+    content: bytes
+
+    @property
+    def contract(self) -> Contract:
+        """What vectors of this model share."""
+        return self.passport.contract
+
+
+def names() -> list[str]:
+    """The packaged models, sorted."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+
+
+def find(model: str | os.PathLike[str]) -> Path:
+    """The ONNX file of a packaged model's name or of a path. Raises `ModelNotFound`."""
+    given = os.fspath(model)
+    if given in names():
+        return WEIGHTS / f"{given}.onnx"
+    path = Path(given)
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    packaged = ", ".join(names()) or "none"
+    raise ModelNotFound(
+        f"No model {given}: give the path of an .onnx file or a packaged model's name ({packaged})."
+    )
+
+
+def load(model: str | os.PathLike[str] = DEFAULT) -> Model:
+    """A model with its passport, the file's digest checked.
+
+    Raises `ModelNotFound`, `InvalidPassport`, or `ModelMismatch` when the file is not the one the passport is
+    for. What the model computes is checked by `docdex.embedder`, against the golden vector.
+    """
+    path = find(model)
+    passport = read_passport(path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != passport.digest:
+        raise ModelMismatch(
+            f"{path} has SHA-256 {digest[:12]}…, its passport says {passport.digest[:12]}…: it was "
+            f"changed or damaged. Restore it, or issue a new passport."
+        )
+    return Model(path, passport, content)
+
+
+def passport_path(onnx: Path) -> Path:
+    """Where the passport of a model file is: beside it, with the same stem."""
+    return onnx.with_suffix(".json")
+
+
+def read_passport(onnx: Path) -> Passport:
+    """The passport of a model file. Raises `InvalidPassport` when missing, malformed or inconsistent."""
+    path = passport_path(onnx)
+    try:
+        passport = msgspec.json.decode(path.read_bytes(), type=Passport)
+    except OSError as error:
+        raise InvalidPassport(f"{onnx} has no passport {path.name} beside it that can be read.") from error
+    except msgspec.MsgspecError as error:
+        raise InvalidPassport(f"{path} is no passport: {error}") from error
+    if len(passport.golden.vector) != passport.output.dimension:
+        raise InvalidPassport(
+            f"{path} promises {passport.output.dimension} dimensions, its golden vector has "
+            f"{len(passport.golden.vector)}."
+        )
+    return passport
+
+
+def write_passport(passport: Passport, onnx: Path) -> Path:
+    """Write a passport beside its model file, whole or not at all; its path."""
+    path = passport_path(onnx)
+    partial = path.with_suffix(".json.partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")
+    partial.replace(path)
+    return path
+
+
+def golden_page() -> NDArray[np.uint8]:
+    """The page of rule `gradient-checker`: (320, 240, 3) uint8, from whole numbers, so the same anywhere."""
+    rows, columns = np.mgrid[0:320, 0:240]
+    checker = (rows // 20 + columns // 16) % 2
+    channels = (rows * 255 // 319, columns * 255 // 239, checker * 255)
+    return np.stack(channels, axis=2).astype(np.uint8)
