@@ -53,6 +53,25 @@ class Calibration(msgspec.Struct, frozen=True):
     date: str
     confidence: float = CONFIDENCE
 
+    @property
+    def threshold(self) -> float:
+        """The threshold of its operating point."""
+        return self.point.threshold
+
+    def encode(self) -> bytes:
+        """As the gallery keeps it: JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, stored: bytes) -> Calibration:
+        """From `encode`. Raises `CalibrationError` for anything else."""
+        try:
+            return msgspec.json.decode(stored, type=cls)
+        except msgspec.MsgspecError as error:
+            raise CalibrationError(
+                f"The calibration kept in the gallery cannot be read ({error}): calibrate again."
+            ) from error
+
     def doubts(
         self, *, contract: Contract, samples: int, version: int, rotations: tuple[int, ...]
     ) -> tuple[str, ...]:

@@ -41,6 +41,27 @@ class Decision:
     similarity: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The answer to one page.
+
+    decision, label, similarity: as in `Decision`. candidates: the nearest labels, nearest first, whatever the
+    decision. rotation: degrees counter-clockwise (0, 90, 180, 270) by which the page must be turned to lie
+    like the nearest sample; `None` without candidates. source, page: which page, from 1. threshold, margin:
+    those decided with.
+    """
+
+    decision: Verdict
+    label: str | None
+    similarity: float | None
+    candidates: tuple[Candidate, ...]
+    rotation: int | None
+    source: str
+    page: int
+    threshold: float
+    margin: float
+
+
 def rank_labels(found: Mapping[int, Sequence[Hit]]) -> tuple[Candidate, ...]:
     """Labels by their best sample over all rotations, nearest first.
 

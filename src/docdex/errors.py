@@ -1,12 +1,15 @@
 """The one tree of errors, so that every refusal has a stable code and says what to do about it.
 
-`code` is part of the interface: programs compare it, and it never changes once released. The message is for the
-person who meets it: what was given, what the limit is, what to do.
+`code` is part of the interface: programs compare it, and it never changes once released. The message is for
+the person who meets it: what was given, what the limit is, what to do.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from docdex.images import Refusal
 
 
 class DocdexError(Exception):
@@ -108,6 +111,16 @@ class ConflictingSample(LabelError):
     """The same page is registered under another label already."""
 
     code = "conflicting-sample"
+
+
+class RegistrationRefused(DocdexError):
+    """A batch of which nothing was registered, because pages of it are refused: `refusals` says why each."""
+
+    code = "registration-refused"
+
+    def __init__(self, message: str, refusals: tuple[Refusal, ...]) -> None:
+        super().__init__(message)
+        self.refusals = refusals
 
 
 class GalleryError(DocdexError):

@@ -1,0 +1,422 @@
+"""The one class most users ever touch: a gallery and a model, and what is asked of the two together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from docdex import health, models, transfer
+from docdex.calibration import Calibration, find_threshold
+from docdex.decision import Match
+from docdex.embedder import ROTATIONS, UPRIGHT, Embedder, OnnxEmbedder
+from docdex.errors import (
+    CalibrationError,
+    ContractMismatch,
+    GalleryNotFound,
+    InvalidSetting,
+    LabelTaken,
+    RegistrationRefused,
+    UnknownLabel,
+)
+from docdex.gallery import Entry, Gallery, LabelCount, Sample, SqliteGallery
+from docdex.images import Limits, Page, PageSource, Refusal, iter_pages, read_pages
+from docdex.inquiry import Inquiry
+from docdex.labels import is_within, parse
+from docdex.reembedding import Reembedding, reembed
+from docdex.registration import Registration, draft_samples, label_tree, plan, refuse_all
+from docdex.strangers import CalibrationReport, measure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_CALIBRATION = "calibration"
+
+_DRAFTS_AT_ONCE = 64
+"""Samples of one transaction where a batch need not be all or nothing."""
+
+
+class Recognizer:
+    """Registers and recognises pages. Safe to use from several threads, and a context manager.
+
+    The model is loaded when the first page is embedded, and the gallery file is made by the first
+    registration: until then, whatever needs the gallery raises `GalleryNotFound`. A gallery made with another
+    model raises `ContractMismatch` where pages are compared; `reembed` is the way out.
+    """
+
+    def __init__(
+        self,
+        open_gallery: Callable[[bool], Gallery],
+        open_embedder: Callable[[], Embedder],
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        """For engines and embedders of one's own; otherwise see `open`.
+
+        open_gallery: called once, with whether the gallery may be made. open_embedder: called once.
+        """
+        self._open_gallery = open_gallery
+        self._open_embedder = open_embedder
+        self._limits = limits or Limits()
+        self._lock = RLock()
+        self._opened_gallery: Gallery | None = None
+        self._opened_embedder: Embedder | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        model: str | os.PathLike[str] = models.DEFAULT,
+        device: str = "cpu",
+        threads: int = 1,
+        limits: Limits | None = None,
+    ) -> Recognizer:
+        """A recogniser on the gallery file `path`.
+
+        model: name of a packaged model, or path of an ONNX file with its passport. device: `cpu` or `cuda`.
+        threads: of one run of the model. limits: what pages are refused for their size.
+        """
+
+        def open_gallery(create: bool) -> Gallery:
+            contract = recognizer.embedder.contract if create else None
+            return SqliteGallery.open(Path(path), contract=contract, create=create)
+
+        def open_embedder() -> Embedder:
+            return OnnxEmbedder.open(model, device=device, threads=threads)
+
+        recognizer = cls(open_gallery, open_embedder, limits=limits)
+        return recognizer
+
+    def close(self) -> None:
+        """Let go of the gallery."""
+        with self._lock:
+            if self._opened_gallery is not None:
+                self._opened_gallery.close()
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def gallery(self) -> Gallery:
+        """The gallery itself. Raises `GalleryNotFound` before the first registration."""
+        return self._get_gallery(create=False)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The loaded model. Raises what loading it raises."""
+        with self._lock:
+            if self._opened_embedder is None:
+                self._opened_embedder = self._open_embedder()
+            return self._opened_embedder
+
+    # Registering
+
+    def register(
+        self,
+        label: str,
+        sources: PageSource | Iterable[PageSource],
+        *,
+        pages: str | None = None,
+        allow_conflict: bool = False,
+    ) -> Registration:
+        """Register every page of files, folders, PDFs, bytes or arrays under a label, all or nothing.
+
+        pages: ranges such as `1-3,7`, of each source. allow_conflict: register a page even if another label
+        has it.
+
+        Raises `RegistrationRefused` when pages are refused; when it is only one, that page's own error.
+        """
+        try:
+            return self.register_many([(label, sources)], pages=pages, allow_conflict=allow_conflict)
+        except RegistrationRefused as refused:
+            if len(refused.refusals) == 1:
+                raise refused.refusals[0].error from None
+            raise
+
+    def register_many(
+        self,
+        items: Iterable[tuple[str, PageSource | Iterable[PageSource]]],
+        *,
+        pages: str | None = None,
+        atomic: bool = True,
+        allow_conflict: bool = False,
+    ) -> Registration:
+        """Register pages under several labels: (label, sources) each, as in `register`.
+
+        atomic: all or nothing, in one transaction; raises `RegistrationRefused` with every refused page.
+        Otherwise what can be registered is, a batch at a time, and refusals are in what is returned.
+        """
+        found = draft_samples(items, lambda sources: self._read(sources, pages), self.embedder)
+        return self._register(found, atomic=atomic, allow_conflict=allow_conflict)
+
+    def register_tree(
+        self, folder: str | os.PathLike[str], *, atomic: bool = True, allow_conflict: bool = False
+    ) -> Registration:
+        """Register every file below a folder, with its sub-folder's path as label; as `register_many`."""
+        return self.register_many(label_tree(folder), atomic=atomic, allow_conflict=allow_conflict)
+
+    # Recognising
+
+    def recognize(
+        self,
+        source: PageSource,
+        *,
+        pages: str | None = None,
+        top: int = 5,
+        rotations: bool = True,
+        threshold: float | None = None,
+        margin: float | None = None,
+    ) -> Match:
+        """The answer to one page.
+
+        pages: which page of a file that has several. top: candidates to give, at least 1. rotations: try the
+        page turned by quarters too. threshold, margin: instead of the gallery's calibration or the model's
+        defaults.
+
+        Raises what reading the page raises, `InvalidSetting` for a source of several pages,
+        `GalleryNotFound`, `ContractMismatch`.
+        """
+        inquiry = self._inquire(top, rotations, threshold, margin)
+        found = read_pages(source, limits=self._limits, pages=pages, short_side=self.embedder.short_side)
+        page = next(found)
+        if next(found, None) is not None:
+            raise InvalidSetting(
+                f"{page.source} has several pages: say which, as in pages='1', or ask recognize_many."
+            )
+        return inquiry.answer(page)
+
+    def recognize_many(
+        self,
+        sources: PageSource | Iterable[PageSource],
+        *,
+        pages: str | None = None,
+        top: int = 5,
+        rotations: bool = True,
+        threshold: float | None = None,
+        margin: float | None = None,
+    ) -> Iterator[Match | Refusal]:
+        """The answer to every page of files, folders, PDFs, bytes or arrays, in order, as they are read.
+
+        A page that cannot be read is a `Refusal` in its place, and the rest goes on. Settings as in
+        `recognize`.
+        """
+        inquiry = self._inquire(top, rotations, threshold, margin)
+        return inquiry.answer_all(self._read(sources, pages))
+
+    @property
+    def threshold(self) -> float:
+        """The similarity below which nothing is claimed: as calibrated, or else the model's default."""
+        try:
+            calibration = self.calibration
+        except GalleryNotFound:
+            calibration = None
+        if calibration is not None and calibration.contract == self.embedder.contract:
+            return calibration.threshold
+        return self.embedder.threshold
+
+    @property
+    def margin(self) -> float:
+        """How far the best label must be ahead of one that contradicts it."""
+        return self.embedder.margin
+
+    # Calibrating
+
+    def calibrate(
+        self,
+        strangers: PageSource | Iterable[PageSource],
+        target_fpr: float,
+        *,
+        pages: str | None = None,
+        rotations: bool = True,
+    ) -> CalibrationReport:
+        """Measure and keep the threshold at which at most `target_fpr` of strangers get a label.
+
+        strangers: pages of types that are not registered. Samples of the gallery among them and repeated
+        pages are left out. rotations: as recognising will have it; trying them lets more strangers in.
+
+        Raises `TooFewPages` with the number needed, and `CalibrationError` where no threshold can be
+        measured; the gallery then keeps what it had.
+        """
+        gallery = self._comparable()
+        version, before = gallery.version, self.threshold
+        tried = ROTATIONS if rotations else UPRIGHT
+        if gallery.count() == 0:
+            raise CalibrationError(
+                "Nothing is registered, so there is nothing strangers could be mistaken for."
+            )
+        measurement = measure(gallery, self.embedder, self._read(strangers, pages), rotations=tried)
+        calibration = Calibration(
+            point=find_threshold([stranger.similarity for stranger in measurement.strangers], target_fpr),
+            contract=gallery.contract,
+            samples=gallery.count(),
+            labels=len(gallery.labels()),
+            version=version,
+            rotations=tried,
+            date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        )
+        gallery.write_setting(_CALIBRATION, calibration.encode())
+        suspects = [stranger for stranger in measurement.strangers if stranger.similarity >= before]
+        suspects.sort(key=lambda stranger: (-stranger.similarity, stranger.name))
+        return CalibrationReport(calibration, tuple(suspects), measurement)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What `calibrate` measured last for this gallery. Raises `CalibrationError` if it cannot be read."""
+        stored = self.gallery.read_setting(_CALIBRATION)
+        return None if stored is None else Calibration.decode(stored)
+
+    def calibration_doubts(self, *, rotations: bool = True) -> tuple[str, ...]:
+        """Why the calibration may no longer hold, one sentence each; none without a calibration."""
+        calibration = self.calibration
+        if calibration is None:
+            return ()
+        return calibration.doubts(
+            contract=self.gallery.contract,
+            samples=self.gallery.count(),
+            version=self.gallery.version,
+            rotations=ROTATIONS if rotations else UPRIGHT,
+        )
+
+    # Looking after the gallery
+
+    def labels(self) -> list[LabelCount]:
+        """The labels that have samples, in order, with how many."""
+        return self.gallery.labels()
+
+    def samples(self, label: str | None = None) -> list[Entry]:
+        """The samples at and below a label, or all. Raises `UnknownLabel` when there are none."""
+        found = list(self.gallery.entries(within=None if label is None else parse(label)))
+        if label is not None and not found:
+            raise UnknownLabel(f"No sample is registered as '{label}' or below it.")
+        return found
+
+    def rename(self, old: str, new: str, *, merge: bool = False) -> int:
+        """Move a label with all below it; the number of samples moved.
+
+        merge: allow it although `new`, or a label below it, has samples already; otherwise `LabelTaken` is
+        raised.
+        """
+        old, new = parse(old), parse(new)
+        with self._lock, self._keeping_calibration():
+            moved = {entry.id: parse(new + entry.label[len(old) :]) for entry in self.samples(old)}
+            taken = [
+                label for label, _ in self.labels() if is_within(label, new) and not is_within(label, old)
+            ]
+            if taken and not merge:
+                raise LabelTaken(f"'{taken[0]}' has samples already: choose another label, or merge the two.")
+            return self.gallery.relabel(moved)
+
+    def remove(self, label: str) -> int:
+        """Remove all samples at and below a label; how many. Raises `UnknownLabel` when there are none."""
+        return self.remove_samples([entry.id for entry in self.samples(label)])
+
+    def remove_samples(self, ids: Sequence[str]) -> int:
+        """Remove samples by id; the number that were there."""
+        with self._lock, self._keeping_calibration():
+            return self.gallery.delete(ids)
+
+    def check(self, *, threshold: float | None = None) -> health.Health:
+        """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample."""
+        return health.check(self.gallery, threshold=self.threshold if threshold is None else threshold)
+
+    def export(self, path: str | os.PathLike[str]) -> int:
+        """Write all samples with vectors and thumbnails to one file (`docdex.transfer`); how many."""
+        return transfer.write_export(self.gallery, Path(path))
+
+    def import_(
+        self, path: str | os.PathLike[str], *, atomic: bool = True, allow_conflict: bool = False
+    ) -> Registration:
+        """Register what another gallery exported, by the rules of `register_many`.
+
+        Raises `ContractMismatch` when its vectors are of another model, `NotAGallery` when it is no export.
+        """
+        contract, samples = transfer.read_export(Path(path))
+        if contract != self.embedder.contract:
+            raise ContractMismatch(
+                f"{path} holds vectors of {contract}; this is {self.embedder.contract}. Import it into a new "
+                f"gallery with its own model, then re-embed that."
+            )
+        return self._register(samples, atomic=atomic, allow_conflict=allow_conflict)
+
+    def reembed(self) -> Reembedding:
+        """Make all vectors again with this recogniser's model, from source files or else from thumbnails.
+
+        All at once: until it is done the old vectors answer. A calibration does not outlive its model:
+        calibrate again.
+        """
+        with self._lock:
+            return reembed(self.gallery, self.embedder, self._limits)
+
+    # Inside
+
+    def _read(
+        self, sources: PageSource | Iterable[PageSource], pages: str | None
+    ) -> Iterator[Page | Refusal]:
+        return iter_pages(sources, limits=self._limits, pages=pages, short_side=self.embedder.short_side)
+
+    def _get_gallery(self, *, create: bool) -> Gallery:
+        with self._lock:
+            if self._opened_gallery is None:
+                self._opened_gallery = self._open_gallery(create)
+            return self._opened_gallery
+
+    def _comparable(self, *, create: bool = False) -> Gallery:
+        """The gallery, whose vectors are sure to be of this model."""
+        gallery = self._get_gallery(create=create)
+        if gallery.contract != self.embedder.contract:
+            raise ContractMismatch(
+                f"The gallery holds vectors of {gallery.contract}; this is {self.embedder.contract}. "
+                f"Open it with the model it was made with, or re-embed it."
+            )
+        return gallery
+
+    def _register(
+        self, found: Iterator[Sample | Refusal], *, atomic: bool, allow_conflict: bool
+    ) -> Registration:
+        outcome = Registration()
+        while batch := list(found if atomic else islice(found, _DRAFTS_AT_ONCE)):
+            refusals = [item for item in batch if isinstance(item, Refusal)]
+            if atomic and refusals:
+                raise refuse_all(refusals)
+            with self._lock:
+                gallery = self._comparable(create=True)
+                samples = [item for item in batch if isinstance(item, Sample)]
+                planned = plan(samples, gallery, threshold=self.threshold, allow_conflict=allow_conflict)
+                if atomic and planned.outcome.refusals:
+                    raise refuse_all(planned.outcome.refusals)
+                gallery.upsert(planned.samples)
+            outcome += Registration(refusals=tuple(refusals)) + planned.outcome
+        return outcome
+
+    def _inquire(self, top: int, rotations: bool, threshold: float | None, margin: float | None) -> Inquiry:
+        return Inquiry(
+            gallery=self._comparable(),
+            embedder=self.embedder,
+            rotations=ROTATIONS if rotations else UPRIGHT,
+            top=top,
+            threshold=self.threshold if threshold is None else threshold,
+            margin=self.margin if margin is None else margin,
+        )
+
+    @contextmanager
+    def _keeping_calibration(self) -> Iterator[None]:
+        """For changes that let no further stranger in: a calibration that held goes on holding."""
+        before = self.gallery.version
+        yield
+        calibration = self.calibration
+        if calibration is not None and calibration.version == before:
+            renewed = msgspec.structs.replace(calibration, version=self.gallery.version)
+            self.gallery.write_setting(_CALIBRATION, renewed.encode())

@@ -1,0 +1,237 @@
+"""The rules of registration, in one place above the engines, so that every way into a gallery obeys them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import numpy as np
+
+from docdex.embedder import Embedded, Embedder, embed_batches
+from docdex.errors import ConflictingSample, InvalidLabel, RegistrationRefused
+from docdex.gallery import Entry, Gallery, Sample
+from docdex.images import Page, Refusal, find_files
+from docdex.labels import contradicts, parse
+from docdex.thumbnails import make_thumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A sample nearest to a label that contradicts its own, above the threshold: probes may be mistaken."""
+
+    sample: Entry
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What came of registering.
+
+    added: new samples. known: pages that were registered under the same label before; nothing changed for
+    them. look_alikes: added samples that look like another label. refusals: pages that were not registered,
+    with the error.
+    """
+
+    added: tuple[Entry, ...] = ()
+    known: tuple[Entry, ...] = ()
+    look_alikes: tuple[LookAlike, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    def __add__(self, other: Registration) -> Registration:
+        """Both together, in order."""
+        return Registration(
+            self.added + other.added,
+            self.known + other.known,
+            self.look_alikes + other.look_alikes,
+            self.refusals + other.refusals,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What registering would do: the samples to write, and what will be said about it."""
+
+    samples: tuple[Sample, ...]
+    outcome: Registration
+
+
+def label_tree(folder: str | os.PathLike[str]) -> list[tuple[str, Path]]:
+    """Each file below a folder with its sub-folder's path as label, empty for files in the folder itself.
+
+    Links to files are files. Raises `SourceNotFound`.
+    """
+    root = Path(folder)
+    return [("/".join(path.relative_to(root).parts[:-1]), path) for path in find_files(root)]
+
+
+def draft_samples(
+    items: Iterable[tuple[str, T]], read: Callable[[T], Iterator[Page | Refusal]], embedder: Embedder
+) -> Iterator[Sample | Refusal]:
+    """Samples without an id of all pages that are to be registered, in order.
+
+    items: a label and sources each. read: the pages of sources. A label outside the grammar refuses its
+    sources.
+    """
+    labels: deque[str] = deque()
+
+    def pages() -> Iterator[Page | Refusal]:
+        for text, sources in items:
+            try:
+                label = parse(text)
+                found = read(sources)
+            except InvalidLabel as error:
+                label, found = text, iter([Refusal(_name(sources), None, error)])
+            for page in found:
+                labels.append(label)
+                yield page
+
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    for item in chain.from_iterable(embed_batches(embedder, pages())):
+        label = labels.popleft()
+        yield item if isinstance(item, Refusal) else _draft(label, item, now)
+
+
+def plan(drafts: Sequence[Sample], gallery: Gallery, *, threshold: float, allow_conflict: bool) -> Plan:
+    """Apply the rules to samples that are to be registered, in order, as if one came after the other.
+
+    drafts: samples with a parsed label and any id; new ids are given here.
+
+    - The same page under the same label is known already: nothing changes.
+    - The same page under another label is refused (`ConflictingSample`) unless `allow_conflict`: one of the
+    two is a mistake as a rule, and probes of it would be ambiguous for ever. - A sample whose nearest label
+    contradicts its own, at or above `threshold`, is accepted with a warning.
+    """
+    kept: list[Sample] = []
+    known: list[Entry] = []
+    refusals: list[Refusal] = []
+    drafted: dict[str, list[Entry]] = defaultdict(list)
+    for draft in drafts:
+        same_page = [*gallery.find_digest(draft.digest), *drafted[draft.digest]]
+        same_label = [entry for entry in same_page if entry.label == draft.label]
+        if same_label:
+            known.append(same_label[0])
+        elif same_page and not allow_conflict:
+            refusals.append(_refuse(draft, same_page[0]))
+        else:
+            sample = msgspec.structs.replace(draft, id=_new_id(draft, gallery))
+            kept.append(sample)
+            drafted[draft.digest].append(sample)
+    return Plan(
+        tuple(kept),
+        Registration(
+            added=tuple(_entry(sample) for sample in kept),
+            known=tuple(known),
+            look_alikes=tuple(_find_look_alikes(kept, gallery, threshold)),
+            refusals=tuple(refusals),
+        ),
+    )
+
+
+def refuse_all(refusals: Sequence[Refusal]) -> RegistrationRefused:
+    """The error for a batch of which nothing is registered because of these."""
+    first = refusals[0]
+    more = f" and {len(refusals) - 1} more" if len(refusals) > 1 else ""
+    return RegistrationRefused(
+        f"Nothing was registered, because {first.source}{more} is refused: {first.error.message}",
+        tuple(refusals),
+    )
+
+
+def _draft(label: str, item: Embedded, time: str) -> Sample:
+    return Sample(
+        id="",
+        label=label,
+        digest=item.page.digest,
+        # A file's name may hold bytes that are no text; a gallery holds text.
+        source=item.page.source.encode("utf-8", "backslashreplace").decode(),
+        page=item.page.number,
+        time=time,
+        vector=item.vectors[0],
+        thumbnail=make_thumbnail(item.page.pixels),
+    )
+
+
+def _name(sources: object) -> str:
+    return os.fsdecode(sources) if isinstance(sources, (str, os.PathLike)) else "<sources>"
+
+
+def _refuse(draft: Sample, other: Entry) -> Refusal:
+    error = ConflictingSample(
+        f"{draft.source} page {draft.page} is registered as '{other.label}' already (sample {other.id}). It "
+        f"cannot also be '{draft.label}' unless you allow the conflict, or remove or rename that one."
+    )
+    return Refusal(draft.source, draft.page, error)
+
+
+def _new_id(draft: Sample, gallery: Gallery) -> str:
+    """An id that follows from label and page, so that two processes registering one page write one sample.
+
+    A sample that was renamed keeps its id, so the first choice may be taken by a page that now has another
+    label.
+    """
+    names = (f"{attempt}\n{draft.label}\n{draft.digest}" for attempt in count())
+    candidates = (hashlib.sha256(name.encode()).hexdigest()[:16] for name in names)
+    return next(candidate for candidate in candidates if not gallery.get([candidate]))
+
+
+def _find_look_alikes(samples: Sequence[Sample], gallery: Gallery, threshold: float) -> list[LookAlike]:
+    if not samples:
+        return []
+    vectors = np.stack([sample.vector for sample in samples])
+    found: list[LookAlike] = []
+    for start in range(0, len(samples), _ROWS_AT_ONCE):
+        rows = vectors[start : start + _ROWS_AT_ONCE]
+        hits = gallery.search(rows, 1)
+        earlier = _nearest_earlier(rows, vectors, start)
+        for offset, registered in enumerate(hits):
+            sample = samples[start + offset]
+            rivals = [(hit.similarity, hit.label) for hit in registered]
+            index, similarity = earlier[offset]
+            if index is not None:
+                rivals.append((similarity, samples[index].label))
+            if rivals:
+                similarity, label = max(rivals)
+                if similarity >= threshold and contradicts(label, sample.label):
+                    found.append(LookAlike(_entry(sample), label, similarity))
+    return found
+
+
+def _nearest_earlier(
+    rows: NDArray[np.float32], vectors: NDArray[np.float32], start: int
+) -> list[tuple[int | None, float]]:
+    """For each of the rows, which begin at `start`, the nearest vector before it, and how near."""
+    similarities = rows @ vectors[: start + len(rows)].T
+    nearest: list[tuple[int | None, float]] = []
+    for offset, row in enumerate(similarities):
+        before = row[: start + offset]
+        index = int(before.argmax()) if len(before) else None
+        nearest.append((index, 0.0 if index is None else float(before[index])))
+    return nearest
+
+
+def _entry(sample: Sample) -> Entry:
+    return Entry(
+        id=sample.id,
+        label=sample.label,
+        digest=sample.digest,
+        source=sample.source,
+        page=sample.page,
+        time=sample.time,
+    )

@@ -1,0 +1,99 @@
+"""Find out how near strangers come to a gallery, which is what a threshold is measured from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from docdex.decision import rank_labels
+from docdex.embedder import Embedded, Embedder, embed_batches
+from docdex.images import Page, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from docdex.calibration import Calibration
+    from docdex.gallery import Gallery
+
+
+class PageName(NamedTuple):
+    """A page by its source and its number, from 1."""
+
+    source: str
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A page of a type that is said not to be registered, with the label it came nearest to."""
+
+    name: PageName
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Strangers compared with a gallery, in the order given.
+
+    registered: pages left out because they are samples themselves. repeated: pages left out because they were
+    given before. refusals: pages that could not be read.
+    """
+
+    strangers: tuple[Stranger, ...]
+    registered: tuple[PageName, ...]
+    repeated: tuple[PageName, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport:
+    """A calibration and what its user should look at.
+
+    suspects: strangers that would have got a label before, most similar first: is their type registered after
+    all?
+    """
+
+    calibration: Calibration
+    suspects: tuple[Stranger, ...]
+    measurement: Measurement
+
+
+def measure(
+    gallery: Gallery, embedder: Embedder, pages: Iterable[Page | Refusal], *, rotations: tuple[int, ...]
+) -> Measurement:
+    """Compare each page with the gallery in all `rotations`, once each, samples of the gallery left out.
+
+    A gallery without samples gives no strangers, as nothing is near.
+    """
+    registered: list[PageName] = []
+    repeated: list[PageName] = []
+    seen: set[str] = set()
+
+    def wanted() -> Iterator[Page | Refusal]:
+        for page in pages:
+            if isinstance(page, Page):
+                name = PageName(page.source, page.number)
+                if gallery.find_digest(page.digest):
+                    registered.append(name)
+                    continue
+                if page.digest in seen:
+                    repeated.append(name)
+                    continue
+                seen.add(page.digest)
+            yield page
+
+    strangers: list[Stranger] = []
+    refusals: list[Refusal] = []
+    for batch in embed_batches(embedder, wanted(), rotations=rotations):
+        for item in batch:
+            if isinstance(item, Embedded):
+                hits = gallery.search(item.vectors, 1)
+                candidates = rank_labels(dict(zip(rotations, hits, strict=True)))
+                strangers += [
+                    Stranger(PageName(item.page.source, item.page.number), nearest.label, nearest.similarity)
+                    for nearest in candidates[:1]
+                ]
+            else:
+                refusals.append(item)
+    return Measurement(tuple(strangers), tuple(registered), tuple(repeated), tuple(refusals))
