@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import sys
+import threading
 import zlib
 from pathlib import Path
 
@@ -220,6 +221,17 @@ def test_the_limit_on_bytes_holds_and_can_be_set(scene, encode, tmp_path):
         with pytest.raises(SourceTooLarge, match=r"the limit is 0\.001 MB"):
             only(source, limits=Limits(bytes=1000))
         assert only(source, limits=Limits(bytes=len(data))).number == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_read_to_its_end_or_to_the_limit(scene, encode, tmp_path):
+    pipe, data = tmp_path / "pipe", encode(scene, "PNG")
+    os.mkfifo(pipe)
+    for limit, kind in ((len(data), Page), (len(data) - 1, Refusal)):
+        writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+        writer.start()
+        assert [type(item) for item in iter_pages(pipe, limits=Limits(bytes=limit))] == [kind]
+        writer.join()
 
 
 @pytest.mark.parametrize("field", ["pixels", "bytes", "pdf_pages"])

@@ -128,11 +128,9 @@ class PdfFile:
                 is_alone = False
         if image is None or not is_alone or raw.FPDFPage_GetAnnotCount(page):
             return None
-        if (
-            image.get_filters() != ["DCTDecode"]
-            or not _fills(image, page)
-            or not self._shows_as_stored(image)
-        ):
+        if raw.FPDFImageObj_GetImageFilterCount(image) != 1:
+            return None
+        if not _fills(image, page) or not self._shows_as_stored(image):
             return None
         return _Scan(bytes(image.get_data()), page.get_rotation())
 

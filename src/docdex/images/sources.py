@@ -145,8 +145,10 @@ def _load(path: str | os.PathLike[str], limits: Limits) -> bytes:
     """The bytes of a file, read by Python because OpenCV and PDFium stumble over some names."""
     try:
         with Path(path).open("rb") as file:
-            data = file.read(limits.bytes + 1)
-            size = max(os.fstat(file.fileno()).st_size, len(data))
+            size = os.fstat(file.fileno()).st_size
+            _check_bytes(size, _name(path), limits)
+            # A pipe has no size. Where there is one, asking for the limit's bytes would cost milliseconds.
+            return file.read(size or limits.bytes + 1)
     except FileNotFoundError as error:
         raise SourceNotFound(f"No file at {_name(path)}.") from error
     except IsADirectoryError as error:
@@ -154,16 +156,14 @@ def _load(path: str | os.PathLike[str], limits: Limits) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SourceNotFound(f"{_name(path)} cannot be read: {reason}.") from error
+
+
+def _check_bytes(size: int, name: str, limits: Limits) -> None:
     if size > limits.bytes:
-        raise SourceTooLarge(_too_large(_name(path), size, limits))
-    return data
-
-
-def _too_large(name: str, size: int, limits: Limits) -> str:
-    return (
-        f"{name} has {size / 1e6:.1f} MB; the limit is {limits.bytes / 1e6:g} MB "
-        f"(raise it with --max-megabytes or Limits(bytes=...))."
-    )
+        raise SourceTooLarge(
+            f"{name} has {size / 1e6:.1f} MB; the limit is {limits.bytes / 1e6:g} MB "
+            f"(raise it with --max-megabytes or Limits(bytes=...))."
+        )
 
 
 def _decode(
@@ -171,8 +171,7 @@ def _decode(
 ) -> Iterator[Page | Refusal]:
     if not data:
         raise EmptySource(f"{name} is empty: it has no bytes.")
-    if len(data) > limits.bytes:
-        raise SourceTooLarge(_too_large(name, len(data), limits))
+    _check_bytes(len(data), name, limits)
     kind = sniff(data, name)
     encoded = Encoded(data)
     if kind is Format.PDF:
