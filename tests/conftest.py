@@ -1,38 +1,15 @@
-"""What many tests need: a real but tiny model, and an embedder whose similarities are known beforehand."""
+"""Fixtures of many tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from docdex.contract import Contract
-from docdex.gallery import SqliteGallery
 from docdex.recognizer import Recognizer
-
-TINY = Path(__file__).parent / "data" / "tiny.onnx"
-
-Pixels = NDArray[np.uint8]
-PageOf = Callable[..., Pixels]
-
-
-class FakeEmbedder:
-    """A page of 2 by 2 pixels is its own vector: twelve numbers, 128 taken for zero, made unit length."""
-
-    short_side = 2
-    threshold = 0.8
-    margin = 0.02
-
-    def __init__(self, model: str = "f") -> None:
-        self.contract = Contract(model=model * 64, preprocess=1, dimension=12)
-
-    def embed(self, pages: Sequence[Pixels], *, rotations: tuple[int, ...] = (0,)) -> NDArray[np.float32]:
-        turned = [[np.rot90(page, degrees // 90) for degrees in rotations] for page in pages]
-        numbers = np.asarray(turned, np.float32).reshape(len(pages), len(rotations), 12) - 128
-        return numbers / np.linalg.norm(numbers, axis=2, keepdims=True)
+from fakes import TINY, PageOf, Pixels, open_fake
 
 
 @pytest.fixture
@@ -52,15 +29,6 @@ def fake(tmp_path: Path) -> Iterator[Recognizer]:
     """A recogniser on a gallery not yet made, with `FakeEmbedder`."""
     with open_fake(tmp_path / "fake.db") as recognizer:
         yield recognizer
-
-
-def open_fake(path: Path, model: str = "f") -> Recognizer:
-    embedder = FakeEmbedder(model)
-
-    def open_gallery(create: bool) -> SqliteGallery:
-        return SqliteGallery.open(path, embedder.contract if create else None, create=create)
-
-    return Recognizer(open_gallery, lambda: embedder)
 
 
 @pytest.fixture

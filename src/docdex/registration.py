@@ -132,7 +132,7 @@ def plan(drafts: Sequence[Sample], gallery: Gallery, *, threshold: float, allow_
         else:
             sample = msgspec.structs.replace(draft, id=_new_id(draft, gallery))
             kept.append(sample)
-            drafted[draft.digest].append(sample)
+            drafted[draft.digest].append(_entry(sample))
     return Plan(
         tuple(kept),
         Registration(

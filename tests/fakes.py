@@ -1,0 +1,44 @@
+"""Stand-ins for models: a real but tiny one, and an embedder whose similarities are known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from docdex.contract import Contract
+from docdex.gallery import SqliteGallery
+from docdex.recognizer import Recognizer
+
+TINY = Path(__file__).parent / "data" / "tiny.onnx"
+
+Pixels = NDArray[np.uint8]
+PageOf = Callable[..., Pixels]
+
+
+class FakeEmbedder:
+    """A page of 2 by 2 pixels is its own vector: twelve numbers, 128 taken for zero, made unit length."""
+
+    short_side = 2
+    threshold = 0.8
+    margin = 0.02
+
+    def __init__(self, model: str = "f") -> None:
+        self.contract = Contract(model=model * 64, preprocess=1, dimension=12)
+
+    def embed(self, pages: Sequence[Pixels], *, rotations: tuple[int, ...] = (0,)) -> NDArray[np.float32]:
+        turned = [[np.rot90(page, degrees // 90) for degrees in rotations] for page in pages]
+        numbers = np.asarray(turned, np.float32).reshape(len(pages), len(rotations), 12) - 128
+        return numbers / np.linalg.norm(numbers, axis=2, keepdims=True)
+
+
+def open_fake(path: Path, model: str = "f") -> Recognizer:
+    """A recogniser with `FakeEmbedder` on the gallery at `path`; another `model` is another contract."""
+    embedder = FakeEmbedder(model)
+
+    def open_gallery(create: bool) -> SqliteGallery:
+        return SqliteGallery.open(path, embedder.contract if create else None, create=create)
+
+    return Recognizer(open_gallery, lambda: embedder)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from docdex.errors import (
+    ContractMismatch,
+    GalleryUnavailable,
+    NotAGallery,
+    RegistrationRefused,
+    SourceNotFound,
+)
+from docdex.recognizer import Recognizer
+from fakes import PageOf, open_fake
+
+
+@pytest.fixture
+def export(fake: Recognizer, page_of: PageOf, tmp_path: Path) -> Path:
+    fake.register_many([("id/utopia", page_of(1)), ("receipt", [page_of(0, 1), page_of(0, 0, 1)])])
+    assert fake.export(tmp_path / "all.zip") == 3
+    return tmp_path / "all.zip"
+
+
+def test_an_imported_gallery_answers_like_the_exported_one(
+    fake: Recognizer, page_of: PageOf, export: Path, tmp_path: Path
+) -> None:
+    with open_fake(tmp_path / "copy.db") as copy:
+        done = copy.import_(export)
+        assert [entry.label for entry in done.added] == ["id/utopia", "receipt", "receipt"]
+        assert copy.samples() == fake.samples()
+        ids = [entry.id for entry in fake.samples()]
+        for one, other in zip(fake.gallery.get(ids), copy.gallery.get(ids), strict=True):
+            np.testing.assert_array_equal(one.vector, other.vector)
+            assert one.thumbnail == other.thumbnail
+        assert copy.recognize(page_of(0.9, 0.1)) == fake.recognize(page_of(0.9, 0.1))
+
+
+def test_importing_twice_changes_nothing(fake: Recognizer, export: Path) -> None:
+    version = fake.gallery.version
+    done = fake.import_(export)
+    assert (len(done.known), done.added) == (3, ())
+    assert fake.gallery.version == version
+
+
+def test_an_import_obeys_the_rules_of_registration(page_of: PageOf, export: Path, tmp_path: Path) -> None:
+    with open_fake(tmp_path / "other.db") as other:
+        other.register("card", page_of(1))
+        with pytest.raises(RegistrationRefused):
+            other.import_(export)
+        assert len(other.samples()) == 1
+        done = other.import_(export, atomic=False)
+        assert (len(done.added), len(done.refusals)) == (2, 1)
+        assert len(other.import_(export, allow_conflict=True).added) == 1
+
+
+def test_vectors_of_another_model_are_not_imported(export: Path, tmp_path: Path) -> None:
+    with open_fake(tmp_path / "other.db", model="e") as other, pytest.raises(ContractMismatch):
+        other.import_(export)
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_any_program_can_read_an_export(fake: Recognizer, export: Path) -> None:
+    with zipfile.ZipFile(export) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        lines = [json.loads(line) for line in archive.read("samples.jsonl").splitlines()]
+        with archive.open("vectors.npy") as member:
+            vectors = np.load(member)
+        pictures = [archive.read(f"thumbnails/{row}.jpg") for row in range(3)]
+    assert manifest["samples"] == 3
+    assert manifest["contract"]["dimension"] == 12
+    assert [line["id"] for line in lines] == [entry.id for entry in fake.samples()]
+    assert vectors.dtype == np.float32
+    stored = fake.gallery.get([line["id"] for line in lines])
+    np.testing.assert_array_equal(vectors, [sample.vector for sample in stored])
+    assert pictures == [sample.thumbnail for sample in stored]
+
+
+def test_an_empty_gallery_can_be_carried(fake: Recognizer, page_of: PageOf, tmp_path: Path) -> None:
+    fake.register("id", page_of(1))
+    fake.remove("id")
+    assert fake.export(tmp_path / "empty.zip") == 0
+    assert fake.import_(tmp_path / "empty.zip").added == ()
+
+
+def test_an_export_is_written_whole_or_not_at_all(
+    fake: Recognizer, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = export.read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", fail)
+    with pytest.raises(GalleryUnavailable, match="No space left"):
+        fake.export(export)
+    assert export.read_bytes() == before
+    assert [path.name for path in export.parent.glob("all*")] == ["all.zip"]
+
+
+def test_a_missing_export_is_named(fake: Recognizer, tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match=r"gone\.zip"):
+        fake.import_(tmp_path / "gone.zip")
+
+
+def damage(export: Path, member: str, content: bytes | None) -> None:
+    """The same archive with one member changed, or left out."""
+    with zipfile.ZipFile(export) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if content is None:
+        del members[member]
+    else:
+        members[member] = content
+    with zipfile.ZipFile(export, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        *product(["manifest.json", "samples.jsonl", "vectors.npy"], [None, b"", b"{}", b"\x93NUMPY"]),
+        ("thumbnails/2.jpg", None),
+    ],
+)
+def test_a_damaged_export_is_refused_and_nothing_of_it_registered(
+    export: Path, tmp_path: Path, member: str, content: bytes | None
+) -> None:
+    damage(export, member, content)
+    with open_fake(tmp_path / "copy.db") as copy, pytest.raises(NotAGallery):
+        copy.import_(export)
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_every_cut_of_an_export_is_refused(fake: Recognizer, export: Path) -> None:
+    content = export.read_bytes()
+    for length in range(0, len(content) - 1, 97):
+        export.write_bytes(content[:length])
+        with pytest.raises(NotAGallery):
+            fake.import_(export)
+
+
+def test_an_export_of_a_later_format_is_refused(fake: Recognizer, export: Path) -> None:
+    with zipfile.ZipFile(export) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    damage(export, "manifest.json", json.dumps({**manifest, "docdex": 2}).encode())
+    with pytest.raises(NotAGallery, match="format 2"):
+        fake.import_(export)
