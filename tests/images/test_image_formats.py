@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from docdex.errors import MissingExtra, UnsupportedFormat
+from docdex.errors import DamagedSource, MissingExtra, UnsupportedFormat
 from docdex.images import Page, read_pages
 from docdex.images.decode import turn_upright
 
@@ -213,10 +213,15 @@ def test_heic_without_its_extra_names_the_extra(scene, encode, monkeypatch):
         only(data)
 
 
-def test_a_heic_with_alpha_lies_over_white(encode):
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [("L", 90, 90), ("LA", (55, 51), 215), ("RGBA", (55, 55, 55, 51), 215), ("RGBA", (55, 55, 55, 0), 255)],
+)
+def test_a_heic_in_grey_or_with_alpha_becomes_rgb_over_white(encode, mode, colour, expected):
     pillow_heif.register_heif_opener()
-    pixels = only(encode(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "HEIF", quality=95)).pixels
-    assert pixels.min() > 245
+    pixels = only(encode(Image.new(mode, (64, 64), colour), "HEIF", quality=-1)).pixels
+    assert pixels.shape == (64, 64, 3)
+    assert np.abs(pixels.astype(int) - expected).max() <= 2
 
 
 @pytest.mark.parametrize(
@@ -248,3 +253,27 @@ def test_what_is_no_image_is_unsupported_whatever_its_name(tmp_path, data, reaso
     with pytest.raises(UnsupportedFormat, match=reason) as caught:
         only(path)
     assert str(path) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        pytest.param(8, 2**64 - 1, id="its directory is nowhere"),
+        pytest.param(8, 2**63, id="its directory is beyond any file"),
+        pytest.param(16, 2**61, id="its directory never ends"),
+        pytest.param(28, 2**62, id="its width is a list that never ends"),
+    ],
+)
+def test_a_big_tiff_that_points_beyond_all_files_is_damaged(encode, at, value):
+    data = bytearray(encode(Image.new("L", (20, 10)), "TIFF", big_tiff=True))
+    struct.pack_into("<Q", data, at, value)
+    with pytest.raises(DamagedSource):
+        only(bytes(data))
+
+
+def test_a_heic_without_an_image_in_it_is_damaged(scene, encode):
+    pillow_heif.register_heif_opener()
+    data = encode(scene, "HEIF")
+    for part in (b"iloc", b"hvcC", b"ispe", b"meta"):
+        with pytest.raises(DamagedSource):
+            only(data.replace(part, b"none"))

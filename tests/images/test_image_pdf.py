@@ -121,6 +121,11 @@ def test_a_broken_scan_is_left_to_the_reader(make_pdf, pdf_image, jpeg, rendered
     assert rendered.call_count == 1
 
 
+def test_a_filter_whose_name_is_no_text_is_left_to_the_reader(make_pdf, pdf_image, jpeg, rendered):
+    list(read_pages(make_pdf([(SCAN, b"")], [pdf_image(jpeg, 80, 120).replace(b"/DCTDecode", b"/DCT\xe5")])))
+    assert rendered.call_count == 1
+
+
 def test_an_image_beyond_the_limit_is_never_drawn(make_pdf, pdf_image, jpeg, rendered):
     data = make_pdf([(b"9 0 0 9 0 0 cm /I0 Do", b"")], [pdf_image(jpeg, 60_000, 60_000)])
     with pytest.raises(PageTooLarge, match="An image on <bytes> page 1 has 60000 x 60000"):

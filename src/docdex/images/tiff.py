@@ -94,6 +94,8 @@ class TiffFile:
             raise DamagedSource(f"{self._name} is a damaged TIFF: it has no page.")
 
     def _unpack(self, code: str, at: int) -> int:
+        if at > len(self._data):
+            raise struct.error("beyond the end")  # Python has no struct.error for a BigTIFF's largest offsets
         value: int = struct.unpack_from(self._order + code, self._data, at)[0]
         return value
 
@@ -121,9 +123,10 @@ class TiffFile:
         field = fields.get(tag)
         if field is None:
             return np.zeros(0, np.int64)
-        # A view first, so that a hostile count is refused before anything is allocated for it.
-        view = np.frombuffer(self._data, field.dtype, field.count, field.offset)
-        return view.astype(np.int64)
+        # Checked first, so that nothing is allocated for a hostile count.
+        if field.offset + field.count * int(field.dtype[2]) > len(self._data):
+            raise ValueError(f"tag {tag} lies beyond the end")
+        return np.frombuffer(self._data, field.dtype, field.count, field.offset).astype(np.int64)
 
     def _first(self, fields: dict[int, _Field], tag: int, default: int) -> int:
         values = self._values(fields, tag)
@@ -188,7 +191,7 @@ class TiffFile:
             raise DamagedSource(f"{name} is a damaged TIFF: it has no image data.")
         if (offsets < 0).any() or (offsets >= len(self._data)).any():
             raise _truncated(name)
-        if counts.size == offsets.size and (offsets + counts > len(self._data)).any():
+        if counts.size == offsets.size and (counts > len(self._data) - offsets).any():
             raise _truncated(name)
 
 
