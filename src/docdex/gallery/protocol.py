@@ -50,7 +50,8 @@ class Gallery(Protocol):
     def upsert(self, samples: Sequence[Sample]) -> None:
         """Keep all samples, or none; one whose id exists replaces it; of one id given twice the last is kept.
 
-        Raises ContractMismatch for a vector of another dimension, or that is no finite unit vector.
+        Raises ContractMismatch for a vector of another dimension, or that is no finite unit vector;
+        InvalidSetting for text that is not valid Unicode.
         """
 
     def delete(self, ids: Sequence[str]) -> int:

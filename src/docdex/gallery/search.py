@@ -24,8 +24,6 @@ SEGMENT = 65_536  # rows; 64 MB of 256 numbers
 BLOCK = 256  # rows whose best similarity is looked at before any of them
 SMALLEST_CAPACITY = 64
 SIMILARITIES = 1 << 24  # numbers of the product kept at once: 64 MB, whatever the number of probes
-FEW_PROBES = 8  # up to here, one matrix-vector product a probe is faster than one matrix product
-PRODUCT_ROWS = 2_048  # rows read once for several probes: 2 MB of 256 numbers stay in the cache
 CANDIDATES = 1_024  # above, the best of every label is found first
 RESCORED_ROWS = 8_192  # rows turned to float64 at once
 
@@ -203,7 +201,8 @@ class Snapshot:
         similarities = np.empty((len(probes), total), np.float32)
         for segment, start, end in zip(self.segments, starts, [*starts[1:], total], strict=True):
             size = segment.size
-            _multiply(segment.vectors[:size], probes, similarities[:, start : start + size])
+            # This way round: BLAS is slow where the small matrix comes first.
+            similarities[:, start : start + size] = (segment.vectors[:size] @ probes.T).T
             similarities[:, start + size : end] = -np.inf
             if len(segment.dead):
                 similarities[:, start + segment.dead] = -np.inf
@@ -228,7 +227,7 @@ class Snapshot:
                 break
             opened = np.flatnonzero(best >= bound - slack)
             values = blocks[opened]
-            block, offset = np.nonzero(values >= bound - slack)
+            block, offset = np.divmod(np.flatnonzero(values >= bound - slack), BLOCK)
             if len(block) > CANDIDATES:
                 break
             positions = opened[block] * BLOCK + offset
@@ -284,15 +283,3 @@ class Snapshot:
         owners = np.searchsorted(starts, positions, side="right") - 1
         for owner in np.unique(owners).tolist():
             yield self.segments[owner], positions[owners == owner] - starts[owner]
-
-
-def _multiply(vectors: NDArray[np.float32], probes: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """out (P, N) = probes (P, D) times vectors (N, D) transposed, `vectors` read from memory once."""
-    step = len(vectors) if len(probes) == 1 else PRODUCT_ROWS
-    for start in range(0, len(vectors), step):
-        part = vectors[start : start + step]
-        if len(probes) <= FEW_PROBES:
-            for probe, row in zip(probes, out, strict=True):
-                np.matmul(part, probe, out=row[start : start + step])
-        else:
-            out[:, start : start + step] = (part @ probes.T).T

@@ -295,8 +295,8 @@ class SqliteGallery:
                 f"{contract.dimension} numbers. Use the model it was made with."
             ) from None
         vectors = check_vectors(stacked, contract.dimension).astype("<f4")
-        _delete(writer, unique)
         try:
+            _delete(writer, unique)
             writer.executemany(
                 f"INSERT INTO samples ({_ENTRY}, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
