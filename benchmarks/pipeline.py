@@ -4,9 +4,9 @@
 
 `recognise`: one 12-megapixel JPEG file (`decoding.synthetic_photo`) recognised with the four rotations in a
 gallery of N samples, against decoding that file with OpenCV at quarter scale alone; split into reading the
-page, embedding its four rotations, and the rest (search and decision). `register`: a folder of N JPEG pages of 2
-megapixels registered into a new gallery, against decoding its files with OpenCV at the scale docdex chooses
-and embedding them in batches of eight; the rest is digests, thumbnails and the transaction.
+page, embedding its four rotations, and the rest (search and decision). `register`: a folder of N JPEG pages
+of 2 megapixels registered into a new gallery, against decoding its files with OpenCV at the scale docdex
+chooses and embedding them in batches of eight; the rest is digests, thumbnails and the transaction.
 
 All run in turn on one thread, so that noise meets all alike. Times are CPU milliseconds, medians; ratios are
 medians of the ratios of each round.

@@ -30,8 +30,10 @@ def test_a_gallery_changes_its_model_and_keeps_its_samples(
     with open_fake(tmp_path / "g.db", model="e") as new:
         with pytest.raises(ContractMismatch):
             new.recognize(page_of(1))
-        done = new.reembed()
+        steps: list[None] = []
+        done = new.reembed(advance=lambda: steps.append(None))
         assert (done.from_sources, done.from_thumbnails) == (3, 0)
+        assert len(steps) == 3
         assert new.samples() == samples
         assert new.recognize(page_of(0, 1)).label == "type/1"
     with open_fake(tmp_path / "g.db") as old, pytest.raises(ContractMismatch):

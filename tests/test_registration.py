@@ -128,6 +128,12 @@ def test_a_refused_registration_makes_no_gallery(fake: Recognizer, tmp_path: Pat
     assert not (tmp_path / "fake.db").exists()
 
 
+def test_a_batch_of_refusals_alone_makes_no_gallery(fake: Recognizer, tmp_path: Path) -> None:
+    done = fake.register_many([("id", tmp_path / "gone.png")], atomic=False)
+    assert [refusal.error.code for refusal in done.refusals] == ["source-not-found"]
+    assert not (tmp_path / "fake.db").exists()
+
+
 def test_when_asked_what_can_be_registered_is(fake: Recognizer, page_of: PageOf, tmp_path: Path) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("not a picture")

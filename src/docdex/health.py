@@ -20,6 +20,7 @@ DUPLICATE = 0.995
 
 _SAMPLES_AT_ONCE = 256
 _RIVALS = 8
+"""Nearest labels looked at for each sample, its own included: one near more is in pairs enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Health:
 
 
 def check(gallery: Gallery, *, threshold: float) -> Health:
-    """Compare each sample with the samples of other labels. Time grows with the square of the gallery."""
+    """Compare each sample with the labels nearest to it. Time grows with the square of the gallery."""
     nearest: dict[tuple[str, str], Resemblance] = {}
     samples = gallery.scan()
     while batch := list(islice(samples, _SAMPLES_AT_ONCE)):

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from docdex import health, models, transfer
-from docdex.calibration import Calibration, find_threshold
+from docdex.calibration import Calibration
+from docdex.contract import Contract
 from docdex.decision import Match
 from docdex.embedder import ROTATIONS, UPRIGHT, Embedder, OnnxEmbedder
 from docdex.errors import (
-    CalibrationError,
     ContractMismatch,
     GalleryNotFound,
     InvalidSetting,
@@ -32,10 +31,13 @@ from docdex.inquiry import Inquiry
 from docdex.labels import is_within, parse
 from docdex.reembedding import Reembedding, reembed
 from docdex.registration import Registration, draft_samples, label_tree, plan, refuse_all
-from docdex.strangers import CalibrationReport, measure
+from docdex.strangers import CalibrationReport, calibrate
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+Sources: TypeAlias = "PageSource | Iterable[PageSource]"
+"""Any number of files, folders, PDFs, bytes, arrays or images."""
 
 _CALIBRATION = "calibration"
 
@@ -65,7 +67,9 @@ class Recognizer:
         self._open_gallery = open_gallery
         self._open_embedder = open_embedder
         self._limits = limits or Limits()
-        self._lock = RLock()
+        self._opening = RLock()
+        # Held from looking at what is registered until the change is written, so that no rule is outrun.
+        self._changing = RLock()
         self._opened_gallery: Gallery | None = None
         self._opened_embedder: Embedder | None = None
 
@@ -87,17 +91,16 @@ class Recognizer:
 
         def open_gallery(create: bool) -> Gallery:
             contract = recognizer.embedder.contract if create else None
-            return SqliteGallery.open(Path(path), contract=contract, create=create)
+            return SqliteGallery.open(path, contract, create=create)
 
-        def open_embedder() -> Embedder:
-            return OnnxEmbedder.open(model, device=device, threads=threads)
-
-        recognizer = cls(open_gallery, open_embedder, limits=limits)
+        recognizer = cls(
+            open_gallery, lambda: OnnxEmbedder.open(model, device=device, threads=threads), limits=limits
+        )
         return recognizer
 
     def close(self) -> None:
         """Let go of the gallery."""
-        with self._lock:
+        with self._opening:
             if self._opened_gallery is not None:
                 self._opened_gallery.close()
 
@@ -117,7 +120,7 @@ class Recognizer:
     @property
     def embedder(self) -> Embedder:
         """The loaded model. Raises what loading it raises."""
-        with self._lock:
+        with self._opening:
             if self._opened_embedder is None:
                 self._opened_embedder = self._open_embedder()
             return self._opened_embedder
@@ -127,7 +130,7 @@ class Recognizer:
     def register(
         self,
         label: str,
-        sources: PageSource | Iterable[PageSource],
+        sources: Sources,
         *,
         pages: str | None = None,
         allow_conflict: bool = False,
@@ -148,7 +151,7 @@ class Recognizer:
 
     def register_many(
         self,
-        items: Iterable[tuple[str, PageSource | Iterable[PageSource]]],
+        items: Iterable[tuple[str, Sources]],
         *,
         pages: str | None = None,
         atomic: bool = True,
@@ -200,7 +203,7 @@ class Recognizer:
 
     def recognize_many(
         self,
-        sources: PageSource | Iterable[PageSource],
+        sources: Sources,
         *,
         pages: str | None = None,
         top: int = 5,
@@ -227,16 +230,11 @@ class Recognizer:
             return calibration.threshold
         return self.embedder.threshold
 
-    @property
-    def margin(self) -> float:
-        """How far the best label must be ahead of one that contradicts it."""
-        return self.embedder.margin
-
     # Calibrating
 
     def calibrate(
         self,
-        strangers: PageSource | Iterable[PageSource],
+        strangers: Sources,
         target_fpr: float,
         *,
         pages: str | None = None,
@@ -251,26 +249,16 @@ class Recognizer:
         measured; the gallery then keeps what it had.
         """
         gallery = self._comparable()
-        version, before = gallery.version, self.threshold
-        tried = ROTATIONS if rotations else UPRIGHT
-        if gallery.count() == 0:
-            raise CalibrationError(
-                "Nothing is registered, so there is nothing strangers could be mistaken for."
-            )
-        measurement = measure(gallery, self.embedder, self._read(strangers, pages), rotations=tried)
-        calibration = Calibration(
-            point=find_threshold([stranger.similarity for stranger in measurement.strangers], target_fpr),
-            contract=gallery.contract,
-            samples=gallery.count(),
-            labels=len(gallery.labels()),
-            version=version,
-            rotations=tried,
-            date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        report = calibrate(
+            gallery,
+            self.embedder,
+            self._read(strangers, pages),
+            target_fpr=target_fpr,
+            rotations=ROTATIONS if rotations else UPRIGHT,
+            threshold=self.threshold,
         )
-        gallery.write_setting(_CALIBRATION, calibration.encode())
-        suspects = [stranger for stranger in measurement.strangers if stranger.similarity >= before]
-        suspects.sort(key=lambda stranger: (-stranger.similarity, stranger.name))
-        return CalibrationReport(calibration, tuple(suspects), measurement)
+        gallery.write_setting(_CALIBRATION, report.calibration.encode())
+        return report
 
     @property
     def calibration(self) -> Calibration | None:
@@ -310,7 +298,7 @@ class Recognizer:
         raised.
         """
         old, new = parse(old), parse(new)
-        with self._lock, self._keeping_calibration():
+        with self._changing, self._keeping_calibration():
             moved = {entry.id: parse(new + entry.label[len(old) :]) for entry in self.samples(old)}
             taken = [
                 label for label, _ in self.labels() if is_within(label, new) and not is_within(label, old)
@@ -325,7 +313,7 @@ class Recognizer:
 
     def remove_samples(self, ids: Sequence[str]) -> int:
         """Remove samples by id; the number that were there."""
-        with self._lock, self._keeping_calibration():
+        with self._changing, self._keeping_calibration():
             return self.gallery.delete(ids)
 
     def check(self, *, threshold: float | None = None) -> health.Health:
@@ -344,31 +332,25 @@ class Recognizer:
         Raises `ContractMismatch` when its vectors are of another model, `NotAGallery` when it is no export.
         """
         contract, samples = transfer.read_export(Path(path))
-        if contract != self.embedder.contract:
-            raise ContractMismatch(
-                f"{path} holds vectors of {contract}; this is {self.embedder.contract}. Import it into a new "
-                f"gallery with its own model, then re-embed that."
-            )
+        self._require_mine(contract, os.fspath(path))
         return self._register(samples, atomic=atomic, allow_conflict=allow_conflict)
 
-    def reembed(self) -> Reembedding:
+    def reembed(self, *, advance: Callable[[], None] | None = None) -> Reembedding:
         """Make all vectors again with this recogniser's model, from source files or else from thumbnails.
 
         All at once: until it is done the old vectors answer. A calibration does not outlive its model:
-        calibrate again.
+        calibrate again. advance: called after each sample, for showing progress.
         """
-        with self._lock:
-            return reembed(self.gallery, self.embedder, self._limits)
+        with self._changing:
+            return reembed(self.gallery, self.embedder, self._limits, advance)
 
     # Inside
 
-    def _read(
-        self, sources: PageSource | Iterable[PageSource], pages: str | None
-    ) -> Iterator[Page | Refusal]:
+    def _read(self, sources: Sources, pages: str | None) -> Iterator[Page | Refusal]:
         return iter_pages(sources, limits=self._limits, pages=pages, short_side=self.embedder.short_side)
 
     def _get_gallery(self, *, create: bool) -> Gallery:
-        with self._lock:
+        with self._opening:
             if self._opened_gallery is None:
                 self._opened_gallery = self._open_gallery(create)
             return self._opened_gallery
@@ -376,12 +358,15 @@ class Recognizer:
     def _comparable(self, *, create: bool = False) -> Gallery:
         """The gallery, whose vectors are sure to be of this model."""
         gallery = self._get_gallery(create=create)
-        if gallery.contract != self.embedder.contract:
-            raise ContractMismatch(
-                f"The gallery holds vectors of {gallery.contract}; this is {self.embedder.contract}. "
-                f"Open it with the model it was made with, or re-embed it."
-            )
+        self._require_mine(gallery.contract, "The gallery")
         return gallery
+
+    def _require_mine(self, contract: Contract, owner: str) -> None:
+        if contract != self.embedder.contract:
+            raise ContractMismatch(
+                f"{owner} holds vectors of {contract}; this is {self.embedder.contract}. "
+                f"Use the model they were made with, or re-embed the gallery."
+            )
 
     def _register(
         self, found: Iterator[Sample | Refusal], *, atomic: bool, allow_conflict: bool
@@ -391,14 +376,16 @@ class Recognizer:
             refusals = [item for item in batch if isinstance(item, Refusal)]
             if atomic and refusals:
                 raise refuse_all(refusals)
-            with self._lock:
-                gallery = self._comparable(create=True)
-                samples = [item for item in batch if isinstance(item, Sample)]
-                planned = plan(samples, gallery, threshold=self.threshold, allow_conflict=allow_conflict)
-                if atomic and planned.outcome.refusals:
-                    raise refuse_all(planned.outcome.refusals)
-                gallery.upsert(planned.samples)
-            outcome += Registration(refusals=tuple(refusals)) + planned.outcome
+            outcome += Registration(refusals=tuple(refusals))
+            samples = [item for item in batch if isinstance(item, Sample)]
+            if samples:
+                with self._changing:
+                    gallery = self._comparable(create=True)
+                    planned = plan(samples, gallery, threshold=self.threshold, allow_conflict=allow_conflict)
+                    if atomic and planned.outcome.refusals:
+                        raise refuse_all(planned.outcome.refusals)
+                    gallery.upsert(planned.samples)
+                outcome += planned.outcome
         return outcome
 
     def _inquire(self, top: int, rotations: bool, threshold: float | None, margin: float | None) -> Inquiry:
@@ -408,15 +395,14 @@ class Recognizer:
             rotations=ROTATIONS if rotations else UPRIGHT,
             top=top,
             threshold=self.threshold if threshold is None else threshold,
-            margin=self.margin if margin is None else margin,
+            margin=self.embedder.margin if margin is None else margin,
         )
 
     @contextmanager
     def _keeping_calibration(self) -> Iterator[None]:
         """For changes that let no further stranger in: a calibration that held goes on holding."""
-        before = self.gallery.version
+        calibration, before = self.calibration, self.gallery.version
         yield
-        calibration = self.calibration
         if calibration is not None and calibration.version == before:
             renewed = msgspec.structs.replace(calibration, version=self.gallery.version)
             self.gallery.write_setting(_CALIBRATION, renewed.encode())

@@ -12,7 +12,7 @@ from docdex.images import Limits, read_pages
 from docdex.thumbnails import read_thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,7 +29,9 @@ class Reembedding:
     from_thumbnails: int
 
 
-def reembed(gallery: Gallery, embedder: Embedder, limits: Limits) -> Reembedding:
+def reembed(
+    gallery: Gallery, embedder: Embedder, limits: Limits, advance: Callable[[], None] | None = None
+) -> Reembedding:
     """Replace the vectors of all samples by those of `embedder`, all at once: until then the old ones answer.
 
     A thumbnail is small (`docdex.thumbnails.LONG_SIDE`), so vectors made from one are a little less exact.
@@ -44,6 +46,8 @@ def reembed(gallery: Gallery, embedder: Embedder, limits: Limits) -> Reembedding
             if pixels is None:
                 pixels = read_thumbnail(sample.thumbnail)
             yield msgspec.structs.replace(sample, vector=embedder.embed([pixels])[0, 0])
+            if advance is not None:
+                advance()
 
     gallery.rebuild(embedder.contract, renewed())
     return Reembedding(origins["source"], origins["thumbnail"])

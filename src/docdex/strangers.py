@@ -1,18 +1,20 @@
-"""Find out how near strangers come to a gallery, which is what a threshold is measured from."""
+"""Find out how near strangers come to a gallery, and from that the threshold that keeps them out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
+from docdex.calibration import Calibration, find_threshold
 from docdex.decision import rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
+from docdex.errors import CalibrationError
 from docdex.images import Page, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from docdex.calibration import Calibration
     from docdex.gallery import Gallery
 
 
@@ -57,6 +59,38 @@ class CalibrationReport:
     calibration: Calibration
     suspects: tuple[Stranger, ...]
     measurement: Measurement
+
+
+def calibrate(
+    gallery: Gallery,
+    embedder: Embedder,
+    pages: Iterable[Page | Refusal],
+    *,
+    target_fpr: float,
+    rotations: tuple[int, ...],
+    threshold: float,
+) -> CalibrationReport:
+    """The threshold for a gallery as it is, measured on pages of other types; nothing is written.
+
+    threshold: the one in use so far, by which suspects are told. Raises what `find_threshold` raises, and
+    `CalibrationError` for a gallery without samples.
+    """
+    version, samples = gallery.version, gallery.count()
+    if samples == 0:
+        raise CalibrationError("Nothing is registered, so there is nothing strangers could be mistaken for.")
+    measurement = measure(gallery, embedder, pages, rotations=rotations)
+    calibration = Calibration(
+        point=find_threshold([stranger.similarity for stranger in measurement.strangers], target_fpr),
+        contract=gallery.contract,
+        samples=samples,
+        labels=len(gallery.labels()),
+        version=version,
+        rotations=rotations,
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    suspects = [stranger for stranger in measurement.strangers if stranger.similarity >= threshold]
+    suspects.sort(key=lambda stranger: (-stranger.similarity, stranger.name))
+    return CalibrationReport(calibration, tuple(suspects), measurement)
 
 
 def measure(
