@@ -1,0 +1,58 @@
+"""Measure a network on the benchmark while it trains, with the benchmark's own protocol and metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+
+from docdex.evaluation.protocol import CAPTURES, Benchmark, dir_table, identify, pair_table, rank1_table
+from docdex.preprocess import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from docdex.training.network import EmbeddingNetwork
+
+
+class Validation:
+    """The benchmark's pictures, taken through the frozen half once and kept.
+
+    lower: images (N, 3, S, S) float32 -> maps of the frozen half.
+    """
+
+    def __init__(
+        self, root: Path, side: int, lower: Callable[[NDArray[np.float32]], NDArray[np.float32]], batch: int = 64
+    ) -> None:
+        self.benchmark = Benchmark.scan(root)
+        paths = [instance.path for instance in self.benchmark.instances]
+        maps = []
+        for start in range(0, len(paths), batch):
+            images = [prepare(_read(path), side) for path in paths[start : start + batch]]
+            maps.append(lower(np.stack(images)).astype(np.float16))
+        self.maps = torch.from_numpy(np.concatenate(maps))
+
+    @torch.no_grad()
+    def measure(self, network: EmbeddingNetwork, batch: int = 128) -> dict[str, float]:
+        """Figures by which a checkpoint is chosen; the network should be in evaluation mode."""
+        vectors = torch.cat([network.embed_maps(part.float()) for part in self.maps.split(batch)]).numpy()
+        similarities = vectors @ vectors.T
+        draws = [identify(self.benchmark, number, similarities) for number in range(3)]
+        figures: dict[str, float] = {}
+        for capture in CAPTURES:
+            figures[f"rank1_{capture}"] = rank1_table(self.benchmark, draws, capture)["mean"]
+            for target, rate in dir_table(self.benchmark, draws, capture).items():
+                figures[f"dir_{capture}@{target}"] = rate
+            tpr = pair_table(self.benchmark, similarities, capture)["all"]["tpr"]
+            for target, rate in tpr.items():  # type: ignore[attr-defined]
+                figures[f"tpr_{capture}@{target}"] = rate
+        return figures
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), dtype=np.uint8)
