@@ -16,6 +16,7 @@ from docdex.errors import (
     SourceNotFound,
 )
 from docdex.recognizer import Recognizer
+from docdex.transfer import read_export
 from fakes import PageOf, open_fake
 
 
@@ -125,6 +126,8 @@ def damage(export: Path, member: str, content: bytes | None) -> None:
     [
         *product(["manifest.json", "samples.jsonl", "vectors.npy"], [None, b"", b"{}", b"\x93NUMPY"]),
         ("thumbnails/2.jpg", None),
+        ("thumbnails/2.jpg", bytes(2_000_000)),
+        ("manifest.json", b" " * 2_000_000),
     ],
 )
 def test_a_damaged_export_is_refused_and_nothing_of_it_registered(
@@ -142,6 +145,26 @@ def test_every_cut_of_an_export_is_refused(fake: Recognizer, export: Path) -> No
         export.write_bytes(content[:length])
         with pytest.raises(NotAGallery):
             fake.import_(export)
+
+
+def test_flipped_bits_of_an_export_are_an_error_or_change_nothing(
+    fake: Recognizer, export: Path, tmp_path: Path
+) -> None:
+    content = export.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        flipped = bytearray(content)
+        flipped[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        export.write_bytes(flipped)
+        try:
+            _, samples = read_export(export)
+            read = [(sample.id, sample.label, sample.digest) for sample in samples]
+        except NotAGallery:
+            refused += 1
+        else:
+            assert read == [(entry.id, entry.label, entry.digest) for entry in fake.samples()]
+    assert refused > 100
 
 
 def test_an_export_of_a_later_format_is_refused(fake: Recognizer, export: Path) -> None:

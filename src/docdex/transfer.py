@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from docdex.gallery import Gallery
 
 FORMAT = 1
+
+_LARGEST = 1 << 20
+"""Bytes a manifest, line or thumbnail may have. Ours stay far below, and an archive can claim anything."""
+
+# Broken checksums, missing or encrypted members, unknown methods; what msgspec raises is a ValueError.
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -64,10 +71,10 @@ def read_export(path: Path) -> tuple[Contract, Iterator[Sample]]:
     """
     try:
         archive = zipfile.ZipFile(path)
-        manifest = msgspec.json.decode(archive.read("manifest.json"), type=Manifest)
+        manifest = msgspec.json.decode(_read_member(archive, "manifest.json"), type=Manifest)
     except OSError as error:
         raise SourceNotFound(f"No export can be read at {path}: {error.strerror}.") from error
-    except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError) as error:
+    except _DAMAGES as error:
         raise NotAGallery(f"{path} is no export of a gallery: {error}") from error
     if manifest.docdex != FORMAT:
         raise NotAGallery(f"{path} is an export of format {manifest.docdex}; this docdex reads {FORMAT}.")
@@ -102,7 +109,7 @@ def _read_samples(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> I
         with archive, archive.open("samples.jsonl") as lines, archive.open("vectors.npy") as vectors:
             _check_header(vectors, manifest)
             for number in range(manifest.samples):
-                entry = msgspec.json.decode(lines.readline(), type=Entry)
+                entry = msgspec.json.decode(lines.readline(_LARGEST), type=Entry)
                 row = vectors.read(4 * manifest.contract.dimension)
                 yield Sample(
                     id=entry.id,
@@ -112,10 +119,17 @@ def _read_samples(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> I
                     page=entry.page,
                     time=entry.time,
                     vector=np.frombuffer(row, "<f4", manifest.contract.dimension).astype(np.float32),
-                    thumbnail=archive.read(f"thumbnails/{number}.jpg"),
+                    thumbnail=_read_member(archive, f"thumbnails/{number}.jpg"),
                 )
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, DocdexError) as error:
+    except (OSError, DocdexError, *_DAMAGES) as error:
         raise NotAGallery(f"{path} is a damaged export: {error}") from error
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    size = archive.getinfo(name).file_size
+    if size > _LARGEST:
+        raise ValueError(f"{name} has {size} bytes, more than {_LARGEST}")
+    return archive.read(name)
 
 
 def _check_header(vectors: IO[bytes], manifest: Manifest) -> None:
