@@ -163,6 +163,25 @@ def test_a_bmp_with_empty_padding_is_not_taken_for_transparent(encode, scene):
     assert difference(only(data).pixels, scene) == 0
 
 
+def test_a_bmp_that_names_its_alpha_lies_over_white():
+    pixels = bytes((55, 55, 55, 51)) * 600
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    info = (
+        struct.pack("<IiiHHIIiiII", 108, 30, 20, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+        + masks
+        + b"BGRs"
+        + bytes(48)
+    )
+    data = b"BM" + struct.pack("<IHHI", 122 + len(pixels), 0, 0, 122) + info + pixels
+    assert np.abs(only(data).pixels.astype(int) - 215).max() <= 1
+
+
+def test_a_gif_whose_background_colour_is_none_of_its_palette_is_read(encode):
+    data = bytearray(encode(Image.new("P", (40, 20), 0), "GIF"))
+    data[11] = 255
+    assert only(bytes(data)).pixels.shape == (20, 40, 3)
+
+
 def test_a_top_down_bmp_is_read(scene):
     rows = scene[..., ::-1].tobytes()
     info = struct.pack("<IiiHHIIiiII", 40, 80, -120, 1, 24, 0, len(rows), 0, 0, 0, 0)

@@ -17,7 +17,7 @@ from docdex.errors import (
     PasswordProtected,
     TooManyPages,
 )
-from docdex.images import Limits, Page, Refusal, iter_pages, read_pages
+from docdex.images import Limits, Page, Refusal, iter_pages, read_pages, sources
 from docdex.images import pdf as pdf_module
 
 SCAN = b"q 80 0 0 120 0 0 cm /I0 Do Q"
@@ -133,6 +133,14 @@ def test_an_image_beyond_the_limit_is_never_drawn(make_pdf, pdf_image, jpeg, ren
     assert not rendered.called
 
 
+def test_a_scan_that_is_larger_than_its_pdf_says_is_never_drawn(make_pdf, pdf_image, jpeg, rendered):
+    start = jpeg.index(b"\xff\xc0") + 5
+    hostile = jpeg[:start] + b"\xea\x60\xea\x60" + jpeg[start + 4 :]
+    with pytest.raises(PageTooLarge, match="<bytes> page 1 has 60000 x 60000"):
+        list(read_pages(make_pdf([(SCAN, b"")], [pdf_image(hostile, 80, 120)])))
+    assert not rendered.called
+
+
 @pytest.mark.parametrize(("short_side", "expected"), [(0, 1240), (1, 512), (256, 512), (700, 700)])
 def test_a_drawn_page_keeps_its_short_side(make_pdf, short_side, expected):
     (page,) = read_pages(make_pdf([(RED_LEFT, b"")]), short_side=short_side)
@@ -224,14 +232,19 @@ def test_rubbish_before_and_after_a_pdf_is_tolerated(make_pdf):
     )
 
 
-def test_pages_left_unread_close_their_pdf(make_pdf):
+def test_pages_left_unread_close_their_pdf(make_pdf, monkeypatch):
+    opened = []
+
+    def open_pdf(data, name):
+        opened.append(pdf_module.PdfFile(data, name))
+        return opened[0]
+
+    monkeypatch.setattr(sources, "PdfFile", open_pdf)
     pages = read_pages(make_pdf([(RED_LEFT, b"")] * 3), short_side=16)
-    with mock.patch.object(
-        pdf_module.PdfFile, "close", autospec=True, side_effect=pdf_module.PdfFile.close
-    ) as close:
-        next(pages)
-        pages.close()
-        assert close.call_count == 1
+    next(pages)
+    assert opened[0]._document.raw
+    pages.close()
+    assert not opened[0]._document.raw
 
 
 def test_threads_read_pdfs_side_by_side(make_pdf, pdf_image, jpeg):

@@ -33,8 +33,7 @@ def decode_image(header: Header, name: str, short_side: int = 0) -> Pixels:
             # OpenCV refuses reduced decoding straight to RGB; what is left to swap is small.
             pixels = _decode(encoded, reduction | cv2.IMREAD_IGNORE_ORIENTATION, name)
             cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
-    elif header.format is Format.BMP:
-        # The fourth byte of most 32-bit BMPs is padding, not alpha, so the file is read as if it had none.
+    elif header.has_padding:
         pixels = _decode(encoded, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, name)
     else:
         pixels = to_rgb(_decode(encoded, cv2.IMREAD_UNCHANGED, name), name)

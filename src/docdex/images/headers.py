@@ -33,6 +33,7 @@ class Header:
     """An image's size as stored, before its orientation (EXIF 1-8) is applied, and the bytes to decode.
 
     data: the file, perhaps without parts that no pixel needs and that only make decoders complain.
+    components: of a JPEG. has_padding: the fourth byte of a BMP's pixels, if it has one, is not alpha.
     """
 
     format: Format
@@ -41,6 +42,7 @@ class Header:
     data: bytes
     orientation: int = 1
     components: int = 3
+    has_padding: bool = False
 
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -184,8 +186,10 @@ def _gif(data: bytes, name: str) -> Header:
             raise _broken(name, Format.GIF, "it has no image")
     frame_width, frame_height, flags = struct.unpack_from("<4xHHB", data, position + 1)
     end = _after_sub_blocks(data, position + 10 + _colour_table(flags) + 1)
-    # Only the first frame is a page, so only that far is the file decoded.
-    return Header(Format.GIF, max(width, frame_width), max(height, frame_height), data[:end] + b";")
+    # Only the first frame is a page, so only that far is the file decoded; and without its background colour,
+    # which no viewer shows, and for which OpenCV refuses files whose palette lacks it.
+    first_frame = data[:11] + b"\0" + data[12:end] + b";"
+    return Header(Format.GIF, max(width, frame_width), max(height, frame_height), first_frame)
 
 
 def _colour_table(flags: int) -> int:
@@ -213,7 +217,9 @@ def _bmp(data: bytes, name: str) -> Header:
     uncompressed = compression in (0, 3)
     if uncompressed and offset + (width * bits + 31) // 32 * 4 * height > len(data):
         raise _truncated(name, Format.BMP)
-    return Header(Format.BMP, width, height, data)
+    # From its third version on, the header may name the bits of alpha.
+    names_alpha = header_size >= 56 and compression == 3 and struct.unpack_from("<I", data, 66) != (0,)
+    return Header(Format.BMP, width, height, data, has_padding=not names_alpha)
 
 
 def _webp(data: bytes, name: str) -> Header:

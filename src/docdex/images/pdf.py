@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from docdex.errors import DamagedSource, EmptySource, InputError, PasswordProtected
+from docdex.errors import DamagedSource, EmptySource, PasswordProtected, UnsupportedFormat
 from docdex.images.decode import decode_image
 from docdex.images.headers import Format, read_header, sniff
 from docdex.images.page import Limits
@@ -93,7 +93,7 @@ class PdfFile:
                 return _render(page, name, limits, short_side)
         try:
             return scan.decode(name, limits, short_side)
-        except InputError:
+        except (DamagedSource, UnsupportedFormat):
             # PDFium draws what can be saved of a scan that is no whole JPEG, or it says that nothing can.
             with self._open_page(number, name) as page:
                 return _render(page, name, limits, short_side)
