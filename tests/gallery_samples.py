@@ -61,3 +61,14 @@ def plain_search(
     for distance, label, sample_id in ranked:
         hits.setdefault(label, Hit(sample_id, label, min(1.0, max(-1.0, -distance))))
     return list(hits.values())[:k]
+
+
+def batch_of(name: str, number: int) -> list[Sample]:
+    """Three samples that are registered together, each with a thumbnail of many database pages."""
+    return [
+        msgspec.structs.replace(
+            sample(f"{name}-{number}-{part}", f"{name}/{number}", unit(1, number, part, 0)),
+            thumbnail=f"jpeg {name} {number} {part} ".encode() * 1_000,
+        )
+        for part in range(3)
+    ]

@@ -13,6 +13,7 @@ from docdex.errors import ContractMismatch, GalleryNotFound, GalleryUnavailable,
 from docdex.gallery.migrations import APPLICATION_ID, MIGRATIONS, migrate
 
 PATIENCE = 10.0  # seconds to wait for another process's write
+SMALLEST_DATABASE = 512  # bytes
 
 # What SQLite says when the file is sound and only refuses for now: Python 3.10 does not give its error codes.
 _REFUSALS = {
@@ -38,8 +39,12 @@ def refusals(path: Path) -> Iterator[None]:
             if part in said:
                 raise GalleryUnavailable(f"Gallery {path} is not available: {meaning} ({error}).") from error
         if "not a database" in said:
-            raise NotAGallery(f"{path} is no docdex gallery; give the path of one, or a new path.") from error
+            raise _foreign(path) from error
         raise damaged(path, str(error)) from error
+
+
+def _foreign(path: Path) -> NotAGallery:
+    return NotAGallery(f"{path} is no docdex gallery; give the path of one, or a new path.")
 
 
 def damaged(path: Path, what: str) -> NotAGallery:
@@ -73,6 +78,10 @@ def prepare(
     A blank file becomes a gallery of `contract`, or is GalleryNotFound without one or without `create`.
     Nothing is written to any other file: it is NotAGallery.
     """
+    # SQLite takes a file of a few bytes for a blank one. Only its size is looked at: to open and close the file
+    # here would take away the locks that this process may hold on it.
+    if 0 < path.stat().st_size < SMALLEST_DATABASE:
+        raise _foreign(path)
     if _is_blank(connection):
         if contract is None or not create:
             raise GalleryNotFound(f"{path} is empty: no gallery was made there; register a first page.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 # Written into the header of every gallery ("ddex"), so that another program's SQLite file is told apart.
 APPLICATION_ID = 0x64646578
@@ -44,6 +45,19 @@ def m001_samples(connection: sqlite3.Connection) -> None:
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_samples,)
+
+
+def schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Every table, index and trigger with the statement that made it, in order of name."""
+    made = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    return [(name, sql) for name, sql in connection.execute(made)]
+
+
+def expected_schema() -> list[tuple[str, str]]:
+    """The `schema` of a gallery that has seen all steps."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        migrate(connection, 0)
+        return schema(connection)
 
 
 def migrate(connection: sqlite3.Connection, seen: int) -> None:

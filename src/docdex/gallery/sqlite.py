@@ -32,6 +32,7 @@ from docdex.gallery.connection import (
     require_same,
     write_contract,
 )
+from docdex.gallery.migrations import expected_schema, schema
 from docdex.gallery.records import Entry, Hit, LabelCount, Sample, check_vectors
 from docdex.gallery.search import Snapshot
 
@@ -211,6 +212,8 @@ class SqliteGallery:
             said = reader.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if said != "ok":
                 raise damaged(self.path, said)
+            if schema(reader) != expected_schema():
+                raise damaged(self.path, "its tables are not those of a gallery")
             if reader.execute("PRAGMA foreign_key_check").fetchone():
                 raise damaged(self.path, "a thumbnail has no sample")
             bare = "SELECT count(*) FROM samples LEFT JOIN thumbnails USING (row) WHERE jpeg IS NULL"
