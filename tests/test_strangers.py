@@ -73,6 +73,15 @@ def test_samples_and_repeated_pages_are_no_strangers(
     assert [refusal.source for refusal in report.measurement.refusals] == [str(gone)]
 
 
+def test_too_few_strangers_are_told_with_what_was_left_out(
+    fake: Recognizer, page_of: PageOf, tmp_path: Path
+) -> None:
+    fake.register("id", page_of(1))
+    pages = strangers(page_of, 10)
+    with pytest.raises(TooFewPages, match=r"10 pages .* 1 samples of the gallery, 10 repeated pages and 0"):
+        fake.calibrate([page_of(1), *pages, *pages], 0.1)
+
+
 def test_strangers_that_look_registered_are_told_nearest_first(fake: Recognizer, page_of: PageOf) -> None:
     fake.register("id", page_of(1))
     suspects = [page_of(1, 0.5), page_of(1, 0.3)]

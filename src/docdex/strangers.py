@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from docdex.calibration import Calibration, find_threshold
 from docdex.decision import rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
-from docdex.errors import CalibrationError
+from docdex.errors import CalibrationError, TooFewPages
 from docdex.images import Page, Refusal
 
 if TYPE_CHECKING:
@@ -79,8 +79,16 @@ def calibrate(
     if samples == 0:
         raise CalibrationError("Nothing is registered, so there is nothing strangers could be mistaken for.")
     measurement = measure(gallery, embedder, pages, rotations=rotations)
+    try:
+        point = find_threshold([stranger.similarity for stranger in measurement.strangers], target_fpr)
+    except TooFewPages as error:
+        left_out = len(measurement.registered), len(measurement.repeated), len(measurement.refusals)
+        raise TooFewPages(
+            f"{error.message} Left out were {left_out[0]} samples of the gallery, {left_out[1]} repeated pages "
+            f"and {left_out[2]} that cannot be read."
+        ) from error
     calibration = Calibration(
-        point=find_threshold([stranger.similarity for stranger in measurement.strangers], target_fpr),
+        point=point,
         contract=gallery.contract,
         samples=samples,
         labels=len(gallery.labels()),
