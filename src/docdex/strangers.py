@@ -84,7 +84,7 @@ def calibrate(
     except TooFewPages as error:
         left_out = len(measurement.registered), len(measurement.repeated), len(measurement.refusals)
         raise TooFewPages(
-            f"{error.message} Left out were {left_out[0]} samples of the gallery, {left_out[1]} repeated pages "
+            f"{error.message} Left out: {left_out[0]} samples of the gallery, {left_out[1]} repeated pages "
             f"and {left_out[2]} that cannot be read."
         ) from error
     calibration = Calibration(
