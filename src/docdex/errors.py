@@ -1,7 +1,8 @@
 """The one tree of errors, so that every refusal has a stable code and says what to do about it.
 
 `code` is part of the interface: programs compare it, and it never changes once released. The message is for
-the person who meets it: what was given, what the limit is, what to do.
+the person who meets it: what was given, what the limit is, what to do. A class's docstring is what it means,
+then what to do about it: `docs/errors.md` is made of these.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class DocdexError(Exception):
-    """Base of everything docdex raises on purpose."""
+    """Base of everything docdex raises on purpose.
+
+    Catch it to catch everything below it; compare `code`, not the message.
+    """
 
     code: ClassVar[str] = "docdex"
 
@@ -30,55 +34,82 @@ class InputError(DocdexError):
 
 
 class SourceNotFound(InputError):
-    """No file or folder at that path, or it may not be read."""
+    """No file or folder at that path, or it may not be read.
+
+    Check the path and its permissions.
+    """
 
     code = "source-not-found"
 
 
 class EmptySource(InputError):
-    """A file of no bytes, a folder or PDF of no pages, an image of no pixels."""
+    """A file of no bytes, a folder or PDF of no pages, an image of no pixels.
+
+    Leave it out, or fetch it again: as a rule a copy was broken off.
+    """
 
     code = "empty-source"
 
 
 class UnsupportedFormat(InputError):
-    """Bytes that are no image or PDF that docdex reads, whatever the file is called."""
+    """Bytes that are no image or PDF that docdex reads, whatever the file is called.
+
+    Convert it to JPEG, PNG, TIFF or PDF; HEIC needs the extra `heic`.
+    """
 
     code = "unsupported-format"
 
 
 class DamagedSource(InputError):
-    """An image or PDF that starts like one but is truncated or broken inside."""
+    """An image or PDF that starts like one but is truncated or broken inside.
+
+    Fetch it again, or open it in another program and save it anew.
+    """
 
     code = "damaged-source"
 
 
 class PageTooLarge(InputError):
-    """More pixels than the limit, seen before they are decoded."""
+    """More pixels than the limit, seen before they are decoded.
+
+    Shrink it, or raise the limit: `--max-megapixels`, `Limits(pixels=…)`.
+    """
 
     code = "page-too-large"
 
 
 class SourceTooLarge(InputError):
-    """More bytes than the limit."""
+    """More bytes than the limit.
+
+    Split it, or raise the limit: `--max-megabytes`, `Limits(bytes=…)`.
+    """
 
     code = "source-too-large"
 
 
 class TooManyPages(InputError):
-    """More pages in one file than the limit."""
+    """More pages in one file than the limit.
+
+    Choose pages (`--pages`, `pages=`), or raise the limit: `--max-pages`, `Limits(pdf_pages=…)`.
+    """
 
     code = "too-many-pages"
 
 
 class PasswordProtected(InputError):
-    """A PDF that asks for a password."""
+    """A PDF that asks for a password.
+
+    Save a copy without the password.
+    """
 
     code = "password-protected"
 
 
 class PageOutOfRange(InputError):
-    """A page range that is malformed, or names a page that the file does not have."""
+    """A page range that is malformed, or names a page that the file does not have.
+
+    Give ranges such as `1-3,7,10-`, from 1, within the file.
+    """
 
     code = "page-out-of-range"
 
@@ -90,31 +121,46 @@ class LabelError(DocdexError):
 
 
 class InvalidLabel(LabelError):
-    """A label outside the grammar (`docdex.labels`)."""
+    """A label outside the grammar (`docdex.labels`).
+
+    Give a path such as `claim/acme`; the message says what is wrong with this one.
+    """
 
     code = "invalid-label"
 
 
 class UnknownLabel(LabelError):
-    """No sample of the gallery has this label or stands below it."""
+    """No sample of the gallery has this label or stands below it.
+
+    Look at the spelling: `docdex list`, `Recognizer.labels()`.
+    """
 
     code = "unknown-label"
 
 
 class LabelTaken(LabelError):
-    """A rename onto a label that has samples already."""
+    """A rename onto a label that has samples already.
+
+    Choose another label, or merge the two on purpose: `--merge`, `merge=True`.
+    """
 
     code = "label-taken"
 
 
 class ConflictingSample(LabelError):
-    """The same page is registered under another label already."""
+    """The same page is registered under another label already.
+
+    Remove or rename the wrong one, or allow both: `--allow-conflict`, `allow_conflict=True`.
+    """
 
     code = "conflicting-sample"
 
 
 class RegistrationRefused(DocdexError):
-    """A batch of which nothing was registered, because pages of it are refused: `refusals` says why each."""
+    """A batch of which nothing was registered, because pages of it are refused: `refusals` says why each.
+
+    Mend or leave out those pages, or register the rest: `--keep-going`, `atomic=False`.
+    """
 
     code = "registration-refused"
 
@@ -130,84 +176,126 @@ class GalleryError(DocdexError):
 
 
 class GalleryNotFound(GalleryError):
-    """No gallery at that path."""
+    """No gallery at that path.
+
+    Check the path, or register a first page: that makes the gallery.
+    """
 
     code = "gallery-not-found"
 
 
 class NotAGallery(GalleryError):
-    """A file that is no docdex gallery, is damaged, or was written by a newer docdex."""
+    """A file that is no docdex gallery, is damaged, or was written by a newer docdex.
+
+    Give the path of a gallery, restore it from a copy or an export, or update docdex.
+    """
 
     code = "not-a-gallery"
 
 
 class ContractMismatch(GalleryError):
-    """Vectors of another model, preprocess or dimension: they cannot be compared."""
+    """Vectors of another model, preprocess or dimension: they cannot be compared.
+
+    Use the model the gallery was made with, or re-embed the gallery with the new one.
+    """
 
     code = "contract-mismatch"
 
 
 class GalleryUnavailable(GalleryError):
-    """The store refused for now: locked by another process, disk full, read-only."""
+    """The store refused for now: locked by another process, disk full, read-only.
+
+    Try again; the message says what was in the way.
+    """
 
     code = "gallery-unavailable"
 
 
 class ModelError(DocdexError):
-    """A model that cannot be loaded or does not do what its passport promises."""
+    """A model that cannot be loaded or does not do what its passport promises.
+
+    Put another model in its place: this one is no ONNX file that can be used, or it broke down on a page.
+    """
 
     code = "model"
 
 
 class ModelNotFound(ModelError):
-    """No packaged model of that name and no file at that path."""
+    """No packaged model of that name and no file at that path.
+
+    Name a packaged model (`docdex model list`) or the path of an `.onnx` file.
+    """
 
     code = "model-not-found"
 
 
 class InvalidPassport(ModelError):
-    """A passport that is missing, malformed, or does not fit its model file."""
+    """A passport that is missing, malformed, or does not fit its model file.
+
+    Put the passport that belongs to the model beside it, or issue one.
+    """
 
     code = "invalid-passport"
 
 
 class ModelMismatch(ModelError):
-    """The model file's digest, or the golden vector it gives, is not what the passport says."""
+    """The model file's digest, or the golden vector it gives, is not what the passport says.
+
+    Restore the model file with its passport, or issue a new passport for a model you changed.
+    """
 
     code = "model-mismatch"
 
 
 class DeviceUnavailable(ModelError):
-    """The device asked for is not really in use."""
+    """The device asked for is not really in use.
+
+    Install `onnxruntime-gpu` and the driver, or use device `cpu`.
+    """
 
     code = "device-unavailable"
 
 
 class CalibrationError(DocdexError):
-    """A threshold that cannot be measured as asked."""
+    """A threshold that cannot be measured as asked.
+
+    Look at the pages: as a rule registered types are among them.
+    """
 
     code = "calibration"
 
 
 class TooFewPages(CalibrationError):
-    """Too few pages of other types for the target and its bound."""
+    """Too few pages of other types for the target and its bound.
+
+    Add pages (the message says how many are needed) or ask for a higher rate.
+    """
 
     code = "too-few-pages"
 
 
 class MissingExtra(DocdexError):
-    """A feature whose optional packages are not installed; the message names the extra."""
+    """A feature whose optional packages are not installed; the message names the extra.
+
+    Install it, as in `pip install 'docdex[heic]'`.
+    """
 
     code = "missing-extra"
 
 
 class InvalidSetting(DocdexError):
-    """An argument or configuration value outside what is allowed."""
+    """An argument or configuration value outside what is allowed.
+
+    Give a value in the range that the message names.
+    """
 
     code = "invalid-setting"
 
 
 class TrainingError(DocdexError):
-    """A training run that cannot start or go on: data, config or checkpoint."""
+    """A training run that cannot start or go on: data, config or checkpoint.
+
+    Mend what the message names; the last checkpoint is whole.
+    """
 
     code = "training"

@@ -1,0 +1,208 @@
+"""Write the parts of the docs that code or results already say, so that nobody types them a second time.
+
+    python docs/generate.py            rewrite what is out of date
+    python docs/generate.py --check    only name the pages that are out of date; exit code 1 if there are any
+
+A part lies in a page between `<!-- generated: NAME ... -->` and `<!-- end generated -->`. NAME is a key of
+`PARTS`; words that follow it are given to that function.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from click.testing import CliRunner
+
+from docdex import errors, models
+from docdex.calibration import pages_needed
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results" / "first.json"
+CONFIG = ROOT / "configs" / "first.toml"
+
+_MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
+
+
+def find_pages() -> list[Path]:
+    """The pages that may hold generated parts."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def generate(text: str) -> str:
+    """A page with all its generated parts written anew."""
+    return _MARKED.sub(lambda found: f"{found[1]}{_write(found[2])}\n{found[3]}", text)
+
+
+def _write(marker: str) -> str:
+    name, *words = marker.split()
+    return PARTS[name](*words)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows))
+
+
+def write_errors() -> str:
+    """The error tree: for each base its errors with code, meaning and what to do."""
+    children = errors.DocdexError.__subclasses__()
+    sections = []
+    for base in (kind for kind in children if kind.__subclasses__()):
+        meaning, *remedy = _paragraphs(base)
+        # Without a remedy of its own a base is never raised itself.
+        kinds = [*([base] if remedy else []), *base.__subclasses__()]
+        sections.append(f"## {base.__name__}\n\n`{base.code}`: {meaning}\n\n{_error_table(kinds)}")
+    rest = _error_table([kind for kind in children if not kind.__subclasses__()])
+    return "\n\n".join([*sections, f"## Others\n\n{rest}"])
+
+
+def _error_table(kinds: Sequence[type[errors.DocdexError]]) -> str:
+    rows = [(f"`{kind.code}`", f"`{kind.__name__}`", *_paragraphs(kind)) for kind in kinds]
+    return table(("code", "class", "meaning", "what to do"), rows)
+
+
+def _paragraphs(kind: type) -> list[str]:
+    return [" ".join(part.split()) for part in cleandoc(kind.__doc__ or "").split("\n\n")]
+
+
+def write_help(*words: str) -> str:
+    """What a command says about itself."""
+    from docdex.cli import main
+
+    said = CliRunner().invoke(main, [*words, "--help"], prog_name="docdex", terminal_width=96)
+    if said.exit_code:
+        raise SystemExit(f"docdex {' '.join(words)} --help failed: {said.output}")
+    return f"```text\n{said.output.rstrip()}\n```"
+
+
+def write_pages_needed() -> str:
+    """How many pages of other types a target needs at least."""
+    targets = (0.1, 0.05, 0.03, 0.01, 0.003, 0.001)
+    rows = [(f"{100 * target:g} %", f"{pages_needed(target):,}") for target in targets]
+    return table(("strangers that may get a label", "pages needed, if none of them gets one"), rows)
+
+
+def write_results() -> str:
+    """What was measured, ours beside the baselines."""
+    if not RESULTS.exists():
+        return "*Not measured yet: `docdex evaluate` writes `results/first.json`.*"
+    from docdex.evaluation import markdown_table
+
+    return markdown_table(msgspec.json.decode(RESULTS.read_bytes()))
+
+
+def _passport() -> models.Passport | None:
+    path = models.WEIGHTS / f"{models.DEFAULT}.onnx"
+    return models.read_passport(path) if path.exists() else None
+
+
+_NO_MODEL = "*The weights are still being trained: this table is made from their passport.*"
+
+
+def write_model() -> str:
+    """What the passport of the packaged model says of the file, and how it was trained."""
+    passport = _passport()
+    if passport is None:
+        return _NO_MODEL
+    size = (models.WEIGHTS / f"{models.DEFAULT}.onnx").stat().st_size
+    rows = [
+        ("name", f"`{passport.name}`"),
+        ("file", f"{size / 1e6:.2f} MB, SHA-256 `{passport.digest}`"),
+        ("input", f"`{passport.input.name}`: float32 (N, 3, {passport.input.side}, {passport.input.side})"),
+        ("preprocess", f"version {passport.input.preprocess}"),
+        ("output", f"`{passport.output.name}`: float32 (N, {passport.output.dimension}), unit length"),
+        ("licence", passport.licence),
+        ("default threshold, margin", f"{passport.default_threshold:g}, {passport.default_margin:g}"),
+        *((f"training: {name}", value) for name, value in _flat(passport.training)),
+    ]
+    return table(("passport", ""), rows)
+
+
+def write_measured() -> str:
+    """What the passport says was measured at the checkpoint that became the model."""
+    passport = _passport()
+    if passport is None:
+        return _NO_MODEL
+    return table(("figure", "value"), _flat(passport.measured))
+
+
+def write_thresholds() -> str:
+    """The passport's table of thresholds."""
+    passport = _passport()
+    if passport is None:
+        return _NO_MODEL
+    rows = [
+        (
+            f"{row.fpr:g} per {row.per}",
+            "upright" if row.rotations == (0,) else "four rotations",
+            f"{row.threshold:.4f}",
+            "" if row.gallery_labels is None else str(row.gallery_labels),
+            "" if row.strangers is None else str(row.strangers),
+            row.data,
+        )
+        for row in passport.thresholds
+    ]
+    return table(("FPR", "tried", "threshold", "labels in the gallery", "strangers", "measured on"), rows)
+
+
+def _flat(facts: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Nested facts as (name, value), names of inner ones joined by spaces."""
+    rows: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{above}{name} ")
+        else:
+            shown = f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+            rows.append((f"{above}{name}", shown))
+    return rows
+
+
+def write_recipe() -> str:
+    """The settings of the run that made the packaged model, as its committed config has them."""
+    from docdex.training.config import read_config
+
+    config = read_config(CONFIG)
+    rows: list[tuple[str, str]] = []
+    for part in ("model", "loss", "optim", "data"):
+        settings = msgspec.to_builtins(getattr(config, part))
+        sources = settings.pop("sources", None)
+        rows += [(f"{part}.{name}", f"`{value}`") for name, value in settings.items() if value is not None]
+        if sources:
+            rows.append((f"{part}.sources", f"{len(sources)} folders"))
+    return table(("setting", "value"), [*rows, ("seed", f"`{config.seed}`")])
+
+
+PARTS: dict[str, Callable[..., str]] = {
+    "errors": write_errors,
+    "help": write_help,
+    "measured": write_measured,
+    "model": write_model,
+    "pages-needed": write_pages_needed,
+    "recipe": write_recipe,
+    "results": write_results,
+    "thresholds": write_thresholds,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Rewrite the pages, or check them; the exit code."""
+    stale = [
+        (page, written)
+        for page in find_pages()
+        if (written := generate(text := page.read_text(encoding="utf-8"))) != text
+    ]
+    for page, written in stale:
+        print(page.relative_to(ROOT))
+        if "--check" not in arguments:
+            page.write_text(written, encoding="utf-8")
+    return int(bool(stale) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
