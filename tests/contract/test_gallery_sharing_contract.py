@@ -72,6 +72,12 @@ class TwoHandles(RuleBasedStateMachine):
         assert self.handles[handle].search(probe[None], k, within) == [expected]
 
     @invariant()
+    def one_handle_keeps_up(self) -> None:
+        # The other one searches now and then, and has more to catch up with.
+        probe = unit(1, 1, 0, 0)
+        assert self.handles[0].search(probe[None], 4) == [plain_search(self.samples.values(), probe, 4)]
+
+    @invariant()
     def both_handles_tell_the_same(self) -> None:
         for handle in self.handles:
             assert {each.id: content(each) for each in handle.scan()} == {

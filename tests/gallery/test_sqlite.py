@@ -79,6 +79,11 @@ def test_a_gallery_in_no_folder_is_not_found(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_path_that_cannot_be_looked_at_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(GalleryUnavailable):
+        SqliteGallery.open(tmp_path / ("a" * 300), CONTRACT)
+
+
 def test_a_file_of_no_bytes_becomes_a_gallery_only_by_registering(path: Path) -> None:
     path.touch()
     for create, contract in ((True, None), (False, CONTRACT)):

@@ -70,6 +70,24 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def require_place(path: Path, *, create: bool) -> None:
+    """Raise unless there is a file at `path`, or room to make one if `create` is true."""
+    try:
+        if path.is_dir():
+            raise NotAGallery(f"{path} is a folder; give the path of a gallery file.")
+        if not path.exists():
+            if not create:
+                raise GalleryNotFound(f"No gallery at {path}; register a first page to make one.")
+            if not path.parent.is_dir():
+                raise GalleryNotFound(f"No folder {path.parent} to make {path.name} in; make it first.")
+        # SQLite takes a file of a few bytes for a blank one. Only its size is looked at: to open and close
+        # the file here would take away the locks that this process may hold on it.
+        elif 0 < path.stat().st_size < SMALLEST_DATABASE:
+            raise _foreign(path)
+    except OSError as error:
+        raise GalleryUnavailable(f"Gallery {path} cannot be looked at: {error.strerror}.") from error
+
+
 def prepare(
     connection: sqlite3.Connection, path: Path, contract: Contract | None, *, create: bool
 ) -> Contract:
@@ -78,10 +96,6 @@ def prepare(
     A blank file becomes a gallery of `contract`, or is GalleryNotFound without one or without `create`.
     Nothing is written to any other file: it is NotAGallery.
     """
-    # SQLite takes a file of a few bytes for a blank one. Only its size is looked at: to open and close the file
-    # here would take away the locks that this process may hold on it.
-    if 0 < path.stat().st_size < SMALLEST_DATABASE:
-        raise _foreign(path)
     if _is_blank(connection):
         if contract is None or not create:
             raise GalleryNotFound(f"{path} is empty: no gallery was made there; register a first page.")

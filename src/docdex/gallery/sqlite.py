@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docdex.contract import Contract
-from docdex.errors import ContractMismatch, GalleryNotFound, GalleryUnavailable, InvalidSetting, NotAGallery
+from docdex.errors import ContractMismatch, GalleryUnavailable, InvalidSetting
 from docdex.gallery.connection import (
     connect,
     damaged,
     prepare,
     read_contract,
     refusals,
+    require_place,
     require_same,
     write_contract,
 )
@@ -90,15 +91,8 @@ class SqliteGallery:
         contract than the one given, GalleryUnavailable.
         """
         path = Path(path)
-        if path.is_dir():
-            raise NotAGallery(f"{path} is a folder; give the path of a gallery file.")
-        if not path.exists() and not (create and contract):
-            raise GalleryNotFound(f"No gallery at {path}; register a first page to make one.")
-        if not path.parent.is_dir():
-            raise GalleryNotFound(
-                f"No folder {path.parent} to make the gallery {path.name} in; make it first."
-            )
         with refusals(path):
+            require_place(path, create=create and contract is not None)
             writer = connect(path, create=True)
             try:
                 found = prepare(writer, path, contract, create=create)
