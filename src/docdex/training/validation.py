@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 
+from docdex.errors import TrainingError
 from docdex.evaluation.protocol import CAPTURES, Benchmark, dir_table, identify, pair_table, rank1_table
 from docdex.preprocess import prepare
 
@@ -27,7 +28,11 @@ class Validation:
     """
 
     def __init__(
-        self, root: Path, side: int, lower: Callable[[NDArray[np.float32]], NDArray[np.float32]], batch: int = 64
+        self,
+        root: Path,
+        side: int,
+        lower: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        batch: int = 64,
     ) -> None:
         self.benchmark = Benchmark.scan(root)
         paths = [instance.path for instance in self.benchmark.instances]
@@ -40,7 +45,7 @@ class Validation:
     @torch.no_grad()
     def measure(self, network: EmbeddingNetwork, batch: int = 128) -> dict[str, float]:
         """Figures by which a checkpoint is chosen; the network should be in evaluation mode."""
-        vectors = torch.cat([network.embed_maps(part.float()) for part in self.maps.split(batch)]).numpy()
+        vectors = torch.cat([network.embed_maps(part.float()) for part in torch.split(self.maps, batch)]).numpy()
         similarities = vectors @ vectors.T
         draws = [identify(self.benchmark, number, similarities) for number in range(3)]
         figures: dict[str, float] = {}
@@ -48,11 +53,13 @@ class Validation:
             figures[f"rank1_{capture}"] = rank1_table(self.benchmark, draws, capture)["mean"]
             for target, rate in dir_table(self.benchmark, draws, capture).items():
                 figures[f"dir_{capture}@{target}"] = rate
-            tpr = pair_table(self.benchmark, similarities, capture)["all"]["tpr"]
-            for target, rate in tpr.items():  # type: ignore[attr-defined]
+            for target, rate in pair_table(self.benchmark, similarities, capture)["all"].tpr.items():
                 figures[f"tpr_{capture}@{target}"] = rate
         return figures
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    decoded = cv2.imread(str(path))
+    if decoded is None:
+        raise TrainingError(f"{path}: a picture of the benchmark that cannot be decoded.")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
