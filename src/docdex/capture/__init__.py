@@ -1,4 +1,4 @@
-"""Simulate how a page reaches us, so that training and examples can know the truth: flat page in, photo of it out."""
+"""Simulate how a page reaches us, flat page in, photo out, so that training and examples know the truth."""
 
 from docdex.capture.fields import change_fields
 from docdex.capture.photo import Photo, capture, photograph

@@ -1,7 +1,8 @@
 """Change the fields of a page, so that one picture of a template can stand for other people's copies of it.
 
-One image a class never shows what the task is about: the same template with another person's data. Here names, numbers,
-tables and photos of one page are overwritten by those of another, while the page's own art stays where it was.
+One image a class never shows what the task is about: the same template with another person's data. Here
+names, numbers, tables and photos of one page are overwritten by those of another, while the page's own art
+stays where it was.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 def change_fields(page: Pixels, donor: Pixels, rng: np.random.Generator, amount: float = 1.0) -> Pixels:
     """A copy of `page` with other contents taken from `donor`.
 
-    page, donor: (H, W, 3) uint8 RGB, any sizes. amount: 0 changes nothing, 1 up to about 40 % of the page. The height
-    may change by up to 30 %: lists of items are longer or shorter.
+    page, donor: (H, W, 3) uint8 RGB of at least 2 pixels a side, any sizes. amount: 0 changes nothing, 1 up
+    to about 40 % of the page. The width stays; the height may change by up to 30 %: lists are longer or
+    shorter.
     """
     page = page.copy()
     if rng.random() < 0.45 * amount:
@@ -86,7 +88,7 @@ def _change_rows(page: Pixels, donor: Pixels, rng: np.random.Generator) -> Pixel
 
 
 def _move_ink(page: Pixels, rng: np.random.Generator) -> None:
-    """Roll the contents of a block along its rows: columns and rules stay, what is written in them changes."""
+    """Roll the contents of a block along its rows: columns and rules stay, what is in them changes."""
     area = _box(rng, page.shape, (0.3, 0.9), (0.1, 0.4))
     height, width = page[area].shape[:2]
     down, along = int(rng.integers(height)), int(rng.integers(-width // 4, width // 4 + 1))
@@ -112,7 +114,7 @@ def _write_by_hand(page: Pixels, rng: np.random.Generator) -> None:
         tint = np.array([[1, 1, 0.3], [0.5, 1, 0.6], [1, 0.6, 0.7]])[int(rng.integers(3))]
         page[area] = (page[area] * tint).astype(np.uint8)
         return
-    ink = (np.array([[20, 20, 60], [25, 25, 25], [160, 20, 30], [30, 60, 150]])[int(rng.integers(4))]).tolist()
+    ink = ((20, 20, 60), (25, 25, 25), (160, 20, 30), (30, 60, 150))[int(rng.integers(4))]
     thickness = max(1, round(side * rng.uniform(0.003, 0.009)))
     if kind < 0.4:  # stamp
         radius = int(rng.uniform(0.05, 0.13) * side)

@@ -21,7 +21,8 @@ def expose(photo: Pixels, rng: np.random.Generator, severity: float) -> Pixels:
         # Blur is meant relative to the page: this much of a side, whatever the resolution.
         photo = _uint8(cv2.GaussianBlur(photo, (0, 0), max(severity * rng.uniform(0.001, 0.011) * side, 0.3)))
     elif kind < 0.5 * severity:
-        photo = _uint8(cv2.filter2D(photo, -1, _motion(rng, max(3, severity * rng.uniform(0.01, 0.05) * side))))
+        shake = max(3, severity * rng.uniform(0.01, 0.05) * side)
+        photo = _uint8(cv2.filter2D(photo, -1, _motion(rng, shake)))
     elif kind < 0.62 * severity:
         smaller = rng.uniform(0.35, 0.8)
         low = cv2.resize(photo, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA)
@@ -45,8 +46,8 @@ def _motion(rng: np.random.Generator, length: float) -> NDArray[np.float32]:
     kernel = np.zeros((side, side), dtype=np.float32)
     angle, centre = rng.uniform(0, np.pi), (side - 1) / 2
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
-    start, end = (np.array([centre, centre]) - reach), (np.array([centre, centre]) + reach)
-    cv2.line(kernel, start.round().astype(int).tolist(), end.round().astype(int).tolist(), 1.0, 1, cv2.LINE_AA)
+    start, end = (centre - reach).round().astype(int).tolist(), (centre + reach).round().astype(int).tolist()
+    cv2.line(kernel, start, end, 1.0, 1, cv2.LINE_AA)
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
@@ -54,9 +55,12 @@ def _noise(photo: Pixels, rng: np.random.Generator, sigma: float) -> Pixels:
     """Sensor noise of standard deviation `sigma` levels; grain of one or two pixels."""
     height, width = photo.shape[:2]
     coarse = 2 if rng.random() < 0.4 else 1
-    grain = np.empty((-(-height // coarse), -(-width // coarse), 3), dtype=np.int16)
+    grain: NDArray[np.int16] = np.empty((-(-height // coarse), -(-width // coarse), 3), dtype=np.int16)
+    # OpenCV's generator is several times faster than numpy's; it is one a thread, and seeded anew each time.
     cv2.setRNGSeed(int(rng.integers(2**31 - 1)))
-    cv2.randn(grain, (0, 0, 0), (sigma, sigma, sigma))
+    cv2.randn(grain, np.zeros(3), np.full(3, sigma))
     if coarse > 1:
-        grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_NEAREST)
+        grain = np.asarray(
+            cv2.resize(grain, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.int16
+        )
     return _uint8(cv2.add(photo, grain, dtype=cv2.CV_8U))

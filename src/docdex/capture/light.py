@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-# Light varies slowly: its field is drawn this coarse and stretched, which costs a hundredth and looks the same.
 _COARSE = 48
+"""Light varies slowly: its field is drawn this coarse and stretched, costs a hundredth and looks the same."""
 
 
 def illuminate(photo: Pixels, rng: np.random.Generator, severity: float) -> Pixels:
     """The photo under another light; a new array. (H, W, 3) uint8 RGB in and out."""
     height, width = photo.shape[:2]
-    gain = np.exp(smooth_field(rng, _COARSE, _COARSE, knots=int(rng.integers(1, 4))) * (severity * rng.uniform(0, 0.22)))
+    unevenness = smooth_field(rng, _COARSE, _COARSE, knots=int(rng.integers(1, 4)))
+    gain = np.exp(unevenness * (severity * rng.uniform(0, 0.22)))
     if rng.random() < 0.45 * severity:
         gain *= _shadow(rng)
     coloured = gain[..., None] * _lamp(rng, severity)
@@ -30,25 +31,26 @@ def illuminate(photo: Pixels, rng: np.random.Generator, severity: float) -> Pixe
         for _ in range(int(rng.integers(1, 3))):
             glare[..., 0] += _spot(rng)
     field = np.concatenate([coloured, glare * 255], axis=2).astype(np.float32)
-    field = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+    stretched = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR))
     lit = photo.astype(np.float32)
-    lit *= field[..., :3]
-    lit += field[..., 3:]
+    lit *= stretched[..., :3]
+    lit += stretched[..., 3:]
     return _tone(lit, rng, severity)
 
 
 def _shadow(rng: np.random.Generator) -> NDArray[np.float32]:
-    """A hand's or phone's shadow: a half plane or a blob, (COARSE, COARSE) float32 in 0..1, its edge soft or hard."""
+    """Gain under a hand or phone, (COARSE, COARSE) float32 in 0..1: a half plane or a blob, soft or hard."""
     mask = np.zeros((_COARSE, _COARSE), dtype=np.float32)
     if rng.random() < 0.6:
         direction = rng.uniform(0, 2 * np.pi)
         ys, xs = np.mgrid[-1 : 1 : _COARSE * 1j, -1 : 1 : _COARSE * 1j]
         mask[np.cos(direction) * xs + np.sin(direction) * ys > rng.normal(0, 0.45)] = 1
     else:
-        points = (rng.normal(0, 0.35, size=(int(rng.integers(3, 6)), 2)) + rng.uniform(0, 1, size=2)) * _COARSE
+        around = rng.normal(0, 0.35, size=(int(rng.integers(3, 6)), 2))
+        points = (around + rng.uniform(0, 1, size=2)) * _COARSE
         cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 1.0)
-    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.6, 6))
-    return np.asarray(1 - mask * rng.uniform(0.2, 0.65), dtype=np.float32)
+    soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.6, 6)))
+    return np.asarray(1 - soft * rng.uniform(0.2, 0.65), dtype=np.float32)
 
 
 def _spot(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -66,15 +68,14 @@ def _spot(rng: np.random.Generator) -> NDArray[np.float32]:
 def _lamp(rng: np.random.Generator, severity: float) -> NDArray[np.float32]:
     """Gain a channel, (3,) float32: warm to cold, green to magenta, and the exposure."""
     warm, tint, exposure = severity * rng.normal(0, [0.12, 0.07, 0.13])
-    return np.exp(np.array([warm + tint / 2, -tint, -warm + tint / 2]) + exposure).astype(np.float32)
+    gains = np.exp(np.array([warm + tint / 2, -tint, -warm + tint / 2]) + exposure)
+    return np.asarray(gains, dtype=np.float32)
 
 
 def _tone(lit: NDArray[np.float32], rng: np.random.Generator, severity: float) -> Pixels:
     """The camera's curve: contrast about a pivot, saturation, sometimes no colour at all, gamma by table."""
-    if rng.random() < 0.12 * severity:
-        saturation = 0.0
-    else:
-        saturation = float(np.exp(severity * rng.normal(0, 0.3)))
+    colourless = rng.random() < 0.12 * severity
+    saturation = 0.0 if colourless else float(np.exp(severity * rng.normal(0, 0.3)))
     contrast, lift = float(np.exp(severity * rng.normal(0, 0.17))), severity * float(rng.normal(0, 8))
     # Saturation and contrast are one 3x4 matrix on colour.
     grey = np.full((3, 3), 1 / 3) * (1 - saturation)

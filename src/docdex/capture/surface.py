@@ -1,4 +1,4 @@
-"""What lies around, under and on the page: the table, the bend of the paper, fingers and things in the way."""
+"""What lies around, under and on the page: the table, the paper's bend, fingers and things in the way."""
 
 from __future__ import annotations
 
@@ -16,20 +16,26 @@ if TYPE_CHECKING:
 def smooth_field(
     rng: np.random.Generator, height: int, width: int, *, knots: int, channels: int = 1
 ) -> NDArray[np.float32]:
-    """Smooth random field of about unit variance, (H, W) or (H, W, channels) float32, varying over 1/`knots`."""
+    """Smooth random field of about unit variance that varies over 1/`knots` of a side.
+
+    Returns (H, W) float32 for one channel, (H, W, channels) for more.
+    """
     coarse = rng.normal(size=(knots + 1, knots + 1, channels)).astype(np.float32)
     field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(field, dtype=np.float32)
 
 
 def table(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """Something a page might lie on: any colour, an uneven light, sometimes the grain of wood or weave. Fresh array."""
+    """Something a page might lie on, (H, W, 3) uint8 RGB: any colour, uneven, perhaps a grain or an edge."""
     base = rng.uniform(0, 255, size=3) if rng.random() < 0.5 else np.full(3, rng.uniform(10, 245))
-    field = smooth_field(rng, height, width, knots=2, channels=3) * rng.uniform(2, 14) + base.astype(np.float32)
+    field = smooth_field(rng, height, width, knots=2, channels=3) * rng.uniform(2, 14)
+    field += base.astype(np.float32)
     kind = rng.random()
     if kind < 0.3:  # grain: stretched noise
-        rough = rng.normal(0, rng.uniform(4, 16), size=(max(height // 2, 2), max(width // 40, 2))).astype(np.float32)
-        grain = cv2.resize(rough if rng.random() < 0.5 else rough.T, (width, height), interpolation=cv2.INTER_LINEAR)
+        coarse = max(height // 2, 2), max(width // 40, 2)
+        rough = rng.normal(0, rng.uniform(4, 16), size=coarse).astype(np.float32)
+        rough = rough if rng.random() < 0.5 else rough.T
+        grain = np.asarray(cv2.resize(rough, (width, height), interpolation=cv2.INTER_LINEAR))
         field += grain[..., None]
     elif kind < 0.4:  # another sheet below: a straight edge somewhere
         edge = int(rng.uniform(0.05, 0.95) * (width if rng.random() < 0.5 else height))
@@ -38,15 +44,16 @@ def table(rng: np.random.Generator, height: int, width: int) -> Pixels:
             field[:, : min(edge, width)] = other
         else:
             field[: min(edge, height)] = other
-    return np.clip(field, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(field, 0, 255), dtype=np.uint8)
 
 
 def bend(rng: np.random.Generator, severity: float, height: int, width: int) -> NDArray[np.float32] | None:
-    """Shift of page coordinates, (H, W, 2) float32 in shares of the page: curl along one axis, crumple in both."""
+    """Shift of page coordinates, (H, W, 2) float32 in shares of the page; None when it lies flat."""
     if rng.random() > 0.7 * severity:
         return None
     amount = severity * rng.uniform(0.002, 0.014)
-    field = smooth_field(rng, height, width, knots=int(rng.integers(1, 4)), channels=2) * np.float32(amount)
+    field = smooth_field(rng, height, width, knots=int(rng.integers(1, 4)), channels=2)
+    field *= np.float32(amount)
     if rng.random() < 0.5:  # a book's or a roll's curl: one wave across the page, the same in every row
         phase, waves = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 1.3)
         curl = np.sin(np.linspace(0, 2 * np.pi * waves, width, dtype=np.float32) + np.float32(phase))
@@ -60,7 +67,7 @@ def bend(rng: np.random.Generator, severity: float, height: int, width: int) -> 
 
 
 def occlude(photo: Pixels, rng: np.random.Generator, severity: float) -> Pixels:
-    """Fingertips from the edges, now and then a thing that lies on the page. Draws into `photo` and returns it."""
+    """Fingertips from the edges, now and then a thing on the page. Draws into `photo` and returns it."""
     height, width = photo.shape[:2]
     side = min(height, width)
     if rng.random() < 0.3 * severity:

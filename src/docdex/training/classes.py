@@ -26,18 +26,26 @@ _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
 def expand(path: str) -> Path:
-    """Path with its variables filled in: `$DOCDEX_DATA` is `../shared/data` unless set."""
-    filled = os.path.expandvars(path.replace("$DOCDEX_DATA", os.environ.get("DOCDEX_DATA", "../shared/data")))
+    """Path with its variables filled in: `$DOCDEX_DATA` is `../shared/data` unless set.
+
+    Raises TrainingError for another variable that is not set.
+    """
+    data = os.environ.get("DOCDEX_DATA", "../shared/data")
+    filled = os.path.expandvars(path.replace("$DOCDEX_DATA", data))
     if "$" in filled:
         raise TrainingError(f"{path}: set the environment variable it names.")
     return Path(filled)
 
 
 def read_small(path: Path, side: int) -> Pixels | None:
-    """Image as RGB with its short side at most `side`, transparency over white; None when it cannot be decoded."""
-    raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if raw is None:
+    """An image as (H, W, 3) uint8 RGB, its short side at most `side`, transparency over white.
+
+    None when it cannot be decoded.
+    """
+    decoded = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
         return None
+    raw = np.asarray(decoded // 257 if decoded.dtype == np.uint16 else decoded, dtype=np.uint8)
     if raw.ndim == 3 and raw.shape[2] == 4:
         alpha = raw[..., 3:].astype(np.float32) / 255
         raw = (raw[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -50,10 +58,12 @@ def read_small(path: Path, side: int) -> Pixels | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassTable:
-    """All classes of a run: `(image, quarter turns)` for images, a number for templates, and how often each is drawn.
+    """All C classes of a run, and how often each is drawn.
 
-    pages: the images, in memory. image: (C,) int64, -1 for templates. turns: (C,) int64, 0 to 3.
-    probabilities: (C,) float64 summing to 1. unreadable: files that were left out.
+    pages: the images, in memory, (H, W, 3) uint8 RGB. pictures: the same for the templates' pictures.
+    image: (C,) int64, a class's index in `pages`, -1 for templates, which come last. turns: (C,) int64,
+    quarter turns counter-clockwise, 0 to 3. probabilities: (C,) float64 summing to 1. unreadable: files left
+    out.
     """
 
     pages: list[Pixels]
@@ -67,8 +77,8 @@ class ClassTable:
         return len(self.image)
 
     @classmethod
-    def build(cls, config: DataConfig, progress: Callable[[str], None] = print) -> ClassTable:
-        """Read every source into memory. Raises TrainingError for an empty or missing source."""
+    def build(cls, config: DataConfig, say: Callable[[str], None] = print) -> ClassTable:
+        """Read every source into memory. Raises TrainingError for a source without images."""
         pages: list[Pixels] = []
         image: list[int] = []
         turns: list[int] = []
@@ -90,19 +100,17 @@ class ClassTable:
                     turns.append(turn)
                     weights.append(source.weight)
                 pages.append(page)
-            progress(f"{folder}: {len(pages) - before} images")
+            if len(pages) == before:
+                raise TrainingError(f"{folder}: none of its {len(paths)} images can be decoded.")
+            say(f"{folder}: {len(pages) - before} images")
         share = np.array(weights) / sum(weights)
         drawn = config.templates
         drawn_share = config.template_share if drawn else 0.0
-        probabilities = np.concatenate([share * (1 - drawn_share), np.full(drawn, drawn_share / max(drawn, 1))])
-        pictures = [
-            picture
-            for path in (sorted(expand(config.pictures).rglob("*"))[::4] if config.pictures else [])
-            if path.suffix.lower() in _SUFFIXES and (picture := read_small(path, 64)) is not None
-        ]
+        each = np.full(drawn, drawn_share / max(drawn, 1))
+        probabilities = np.concatenate([share * (1 - drawn_share), each])
         return cls(
             pages,
-            pictures,
+            _read_pictures(expand(config.pictures)) if config.pictures else [],
             np.array(image + [-1] * drawn, dtype=np.int64),
             np.array(turns + [0] * drawn, dtype=np.int64),
             probabilities / probabilities.sum(),
@@ -110,9 +118,15 @@ class ClassTable:
         )
 
     def page(self, number: int, rng: np.random.Generator) -> Pixels:
-        """A flat page of a class: the image itself, or a template filled in anew."""
+        """A flat page of a class, (H, W, 3) uint8 RGB: the image itself, or a template filled in anew."""
         index = int(self.image[number])
         if index >= 0:
             return np.rot90(self.pages[index], int(self.turns[number]))
         template = number - int(np.count_nonzero(self.image >= 0))
         return draw(template, rng, self.pictures)
+
+
+def _read_pictures(folder: Path) -> list[Pixels]:
+    """Every fourth picture of a folder, small: more would only take memory."""
+    paths = [path for path in sorted(folder.rglob("*"))[::4] if path.suffix.lower() in _SUFFIXES]
+    return [picture for path in paths if (picture := read_small(path, 64)) is not None]

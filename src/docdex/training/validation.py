@@ -45,7 +45,8 @@ class Validation:
     @torch.no_grad()
     def measure(self, network: EmbeddingNetwork, batch: int = 128) -> dict[str, float]:
         """Figures by which a checkpoint is chosen; the network should be in evaluation mode."""
-        vectors = torch.cat([network.embed_maps(part.float()) for part in torch.split(self.maps, batch)]).numpy()
+        parts = torch.split(self.maps, batch)
+        vectors = torch.cat([network.embed_maps(part.float()) for part in parts]).numpy()
         similarities = vectors @ vectors.T
         draws = [identify(self.benchmark, number, similarities) for number in range(3)]
         figures: dict[str, float] = {}

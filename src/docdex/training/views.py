@@ -1,7 +1,7 @@
-"""Make training batches in worker processes: pages are filled in, photographed and taken through the frozen half.
+"""Make training batches in worker processes: pages filled in, photographed, taken through the frozen half.
 
-A view depends on the run's seed and its own number alone, so any number of workers makes the same run, and a resumed run
-goes on where it stopped.
+A view depends on the run's seed and its own number alone, so any number of workers makes the same run, and a
+resumed run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Batch number -> maps (B, 40, S / 8, S / 8) float16 of the frozen half, class numbers (B,) int64.
 
-    lower: the frozen half as ONNX bytes; each worker process opens its own session.
+    lower: the frozen half as ONNX bytes; each process opens its own session.
     """
 
     def __init__(self, config: TrainConfig, table: ClassTable, lower: bytes) -> None:
@@ -40,9 +40,15 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         # Stratified over the class distribution: a batch holds few repeats and all kinds.
         rng = np.random.default_rng([self.config.seed, number])
         ranks = (np.arange(batch) + rng.random(batch)) / batch
-        classes = np.searchsorted(self._cumulative, np.minimum(ranks, self._cumulative[-1] - 1e-12), side="right")
-        images = np.stack([self.view(int(c), np.random.default_rng([self.config.seed, number, i])) for i, c in enumerate(classes)])
-        return torch.from_numpy(self.maps(images).astype(np.float16)), torch.from_numpy(classes.astype(np.int64))
+        # Sums of shares end a rounding error away from 1.
+        ranks = np.minimum(ranks, self._cumulative[-1] - 1e-12)
+        classes = np.searchsorted(self._cumulative, ranks, side="right").astype(np.int64)
+        seeds = ([self.config.seed, number, place] for place in range(batch))
+        views = [
+            self.view(int(chosen), np.random.default_rng(seed))
+            for chosen, seed in zip(classes, seeds, strict=True)
+        ]
+        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(classes)
 
     def view(self, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """One training image of a class, (3, S, S) float32."""
@@ -51,15 +57,20 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         if rng.random() < data.fields:
             donor = self.table.pages[int(rng.integers(len(self.table.pages)))]
             # Templates bring other data of their own; images need all of it.
-            page = change_fields(page, donor, rng, rng.uniform(0, 1.0 if self.table.image[number] >= 0 else 0.4))
+            most = 1.0 if self.table.image[number] >= 0 else 0.4
+            page = change_fields(page, donor, rng, rng.uniform(0, most))
         severity = rng.uniform(*data.severity)
         return prepare(capture(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
 
     def maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Frozen half of images (N, 3, S, S)."""
+        """Maps (N, 40, S / 8, S / 8) float32 of images (N, 3, S, S) float32."""
         if self._session is None:
             self._session = open_session(self._lower)
         return np.asarray(self._session.run(None, {"images": images})[0])
+
+    def close(self) -> None:
+        """Let go of this process's session: its threads would not survive the fork of a worker."""
+        self._session = None
 
 
 class CleanVectors(Dataset[torch.Tensor]):
@@ -75,7 +86,7 @@ class CleanVectors(Dataset[torch.Tensor]):
         self._session: onnxruntime.InferenceSession | None = None
 
     def __len__(self) -> int:
-        return -(-len(self.table) // self.chunk)
+        return (len(self.table) + self.chunk - 1) // self.chunk
 
     def __getitem__(self, number: int) -> torch.Tensor:
         if self._session is None:
@@ -89,7 +100,7 @@ class CleanVectors(Dataset[torch.Tensor]):
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
     """A session of one thread: workers and trainer share the cores already."""
-    import onnxruntime  # noqa: PLC0415 - after the fork, its threads do not survive one
+    import onnxruntime
 
     cv2.setNumThreads(1)
     options = onnxruntime.SessionOptions()
