@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write beside, flush, then rename over: the old checkpoint stays until the new one is whole.
 
+    state: tensors, numbers, strings, lists, tuples, dictionaries, nothing else; its `step` marks it as ours.
     Raises TrainingError when it cannot be written (a full disk); the old one is then untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
             torch.save(state, file)
             file.flush()
@@ -28,15 +29,17 @@ def save(path: Path, state: dict[str, Any]) -> None:
         beside.replace(path)
     except (OSError, RuntimeError) as error:
         beside.unlink(missing_ok=True)
-        raise TrainingError(f"{path}: checkpoint not written: {error}. The one before it is untouched.") from error
+        raise TrainingError(
+            f"{path}: not written: {error}. The checkpoint before it is untouched."
+        ) from error
 
 
 def load(path: Path) -> dict[str, Any]:
-    """State written by `save`. Raises TrainingError when it is missing or no checkpoint."""
+    """State written by `save`, on the CPU. Raises TrainingError when it is missing or no checkpoint."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise TrainingError(f"{path}: no checkpoint to resume from.") from None
+        raise TrainingError(f"{path}: no such checkpoint.") from None
     except Exception as error:  # torch raises whatever its unpickler meets
         raise TrainingError(f"{path}: not a checkpoint of docdex: {error}") from error
     if not isinstance(state, dict) or "step" not in state:

@@ -2,94 +2,120 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from docdex.errors import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+_FREE = {
+    "optim.minutes",
+    "optim.steps",
+    "workers",
+    "threads",
+    "checkpoint_minutes",
+    "validate_minutes",
+}
+"""Keys that may change between a run and its resuming."""
 
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One folder of images, each its own class.
 
-    weight: how often one of its images is drawn, relative to the others'; folders of look-alikes deserve less.
+    weight: how often one of its images is drawn, relative to the others'; look-alikes deserve less.
+    turned: each image turned by a quarter or a half is another class to learn.
     """
 
     folder: str
-    weight: float = 1.0
+    weight: Positive = 1.0
     turned: bool = True
-    """Also learn each image turned by a quarter or a half as another class."""
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is learned: images from folders, and templates drawn by code."""
+    """What is learned: images from folders, and templates drawn by code.
 
-    sources: tuple[SourceConfig, ...]
-    templates: int = 12_000
-    template_share: float = 0.4
+    templates: how many; template_share: of all views. pictures: folder for the templates' logos and
+    portraits, one of the sources or any other. fields: share of views whose contents are changed. severity:
+    of the capture, drawn between these. photo_side: pixels of a view before it is prepared. page_side: short
+    side at which images are kept in memory: what a photo of that size can show, and no more.
+    """
+
+    sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
+    templates: Annotated[int, Meta(ge=0)] = 12_000
+    template_share: Share = 0.4
     pictures: str | None = None
-    """Folder of pictures for the templates' logos and portraits; one of the sources or any other."""
-    fields: float = 0.8
-    severity: tuple[float, float] = (0.1, 1.0)
-    photo_side: int = 184
-    page_side: int = 208
-    """Images are kept in memory at this short side: what a training photo can show, and no more."""
+    fields: Share = 0.8
+    severity: tuple[Share, Share] = (0.1, 1.0)
+    photo_side: Count = 184
+    page_side: Count = 208
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The network: `trunk` to stride 16, a 1x1 squeeze, flatten, Linear-LayerNorm-BatchNorm twice."""
+    """The network: `trunk` to stride 16, a 1x1 squeeze, flatten, Linear-LayerNorm-BatchNorm twice.
 
-    trunk: Literal["lite0", "dense"] = "lite0"
-    side: int = 144
-    squeeze: int = 32
-    dimension: int = 256
+    side: of the square input, in pixels. squeeze: channels kept a cell. dimension: of the vectors.
+    """
+
+    trunk: Literal["lite0"] = "lite0"
+    side: Annotated[int, Meta(ge=32, multiple_of=16)] = 144
+    squeeze: Annotated[int, Meta(ge=1, le=112)] = 32
+    dimension: Count = 256
 
 
 class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CosFace (arXiv 1801.09414) over a sampled share of the class centres (PartialFC, arXiv 2203.15565)."""
 
-    scale: float = 32.0
-    margin: float = 0.35
-    sampled: float = 0.3
+    scale: Positive = 32.0
+    margin: NotNegative = 0.35
+    sampled: Annotated[float, Meta(gt=0, le=1)] = 0.3
 
 
 class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW, and gradient descent for the centres, with warm-up and a cosine to zero; the run lasts `minutes` of wall time or `steps`, whichever is set."""
+    """AdamW, and gradient descent for the centres, with warm-up and a cosine to zero.
 
-    batch: int = 192
-    minutes: float | None = None
-    steps: int | None = None
-    trunk_rate: float = 3e-4
-    head_rate: float = 1e-3
-    centre_rate: float = 1.0
-    weight_decay: float = 0.01
-    warmup: int = 200
-    ema: float = 0.998
-    clip: float = 5.0
+    The run lasts `minutes` of wall time or `steps`, whichever is set. trunk_rate, head_rate, centre_rate:
+    peaks of the learning rates. warmup: steps. ema: how much of the averaged weights is kept a step. clip:
+    norm of the gradient.
+    """
+
+    batch: Annotated[int, Meta(ge=2)] = 192
+    minutes: Positive | None = None
+    steps: Count | None = None
+    trunk_rate: NotNegative = 3e-4
+    head_rate: NotNegative = 1e-3
+    centre_rate: NotNegative = 1.0
+    weight_decay: NotNegative = 0.01
+    warmup: Annotated[int, Meta(ge=0)] = 200
+    ema: Annotated[float, Meta(ge=0, lt=1)] = 0.998
+    clip: Positive = 5.0
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole run. Paths may start with `$DOCDEX_DATA` or `$DOCDEX_EXTRA`."""
+    """A whole run. Paths may start with `$DOCDEX_DATA` or another variable of the environment.
+
+    workers: processes that make views; any number makes the same run. threads: of the training process.
+    """
 
     name: str
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
-    seed: int = 0
-    workers: int = 2
-    threads: int = 1
-    checkpoint_minutes: float = 5.0
-    validate_minutes: float = 10.0
+    seed: Annotated[int, Meta(ge=0)] = 0
+    workers: Annotated[int, Meta(ge=0)] = 2
+    threads: Count = 1
+    checkpoint_minutes: Positive = 5.0
+    validate_minutes: Positive = 10.0
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -98,13 +124,27 @@ def read_config(path: Path) -> TrainConfig:
     Raises TrainingError with the line or key at fault; a misspelt key is an error, never a silent default.
     """
     try:
-        config = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), TrainConfig)
-    except FileNotFoundError:
-        raise TrainingError(f"{path}: no such config.") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
+    except OSError as error:
+        raise TrainingError(f"{path}: no config that can be read: {error.strerror}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path}: {error}") from error
     if (config.optim.minutes is None) == (config.optim.steps is None):
         raise TrainingError(f"{path}: give either optim.minutes or optim.steps.")
-    if config.model.side % 16:
-        raise TrainingError(f"{path}: model.side is {config.model.side}; it must be a multiple of 16.")
+    if config.data.severity[0] > config.data.severity[1]:
+        raise TrainingError(f"{path}: data.severity must go from low to high; it is {config.data.severity}.")
     return config
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """Dotted keys by which two configs would make other weights: all but the budget and how it is spent."""
+    values, others = (dict(_flatten(msgspec.to_builtins(config))) for config in (one, other))
+    return sorted(key for key in values if key not in _FREE and values[key] != others[key])
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

@@ -1,14 +1,16 @@
-"""Train the embedding: batches in, CosFace over sampled centres, checkpoints, and figures on the benchmark."""
+"""Train the embedding: batches in, CosFace over sampled centres, checkpoints, figures on the benchmark."""
 
 from __future__ import annotations
 
 import copy
 import json
 import math
+import multiprocessing
 import os
 import resource
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +22,7 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.classes import ClassTable, expand
+from docdex.training.config import TrainConfig, differences
 from docdex.training.export import to_onnx
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.partial_fc import PartialFC
@@ -28,28 +31,41 @@ from docdex.training.views import Batches, CleanVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from docdex.training.config import OptimConfig, TrainConfig
+    from docdex.training.config import OptimConfig
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
-"""A checkpoint is as good as the mean of these figures on the benchmark."""
-_PCA_VIEWS = 24
+"""A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
+_PCA_BATCHES = 24
 """Batches of views that the head's starting projection is fitted on."""
 _BEYOND = 1 << 24
 """A batch number that no run reaches: views for the start come from behind it."""
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and its finished children, plus that of its running ones where the system tells."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    """CPU time of this process and its finished children; on Linux that of its running ones too."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages) + sum(
+        _running_cpu_seconds(child.pid) for child in multiprocessing.active_children()
+    )
+
+
+def _running_cpu_seconds(pid: int | None) -> float:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is: kept in the checkpoint, so that time budgets survive a resume."""
+    """How far a run is: kept in the checkpoint, so that time budgets survive a resume.
+
+    seconds: wall time of the steps. cpu: seconds of all processes. best: score of `best.pt`. history: figures
+    of each measurement.
+    """
 
     step: int = 0
     seconds: float = 0.0
@@ -61,14 +77,21 @@ class Progress:
 class Trainer:
     """One run. `train()` goes from where it stands to the end of its budget.
 
-    run: folder for `last.pt`, `best.pt`, `log.jsonl`. Raises TrainingError for unusable data or checkpoints.
+    run: folder for `last.pt`, `best.pt`, `log.jsonl`. resume: go on from its `last.pt`. say: is told of
+    progress. Checkpoints are measured on `$DOCDEX_DATA/dev`; where that is missing, they are only kept.
+
+    Raises TrainingError for unusable data, a folder that holds a run already, and, when resuming, for a
+    checkpoint that is missing, broken or of another config.
     """
 
-    def __init__(self, config: TrainConfig, run: Path, *, resume: bool = False, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, config: TrainConfig, run: Path, *, resume: bool = False, say: Callable[[str], None] = print
+    ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.config, self.run, self.say = config, run, say
         self.progress = Progress()
+        state = self._read_state(resume)
         self.table = ClassTable.build(config.data, say)
         if self.table.unreadable:
             say(f"left out as unreadable: {', '.join(map(str, self.table.unreadable))}")
@@ -77,20 +100,38 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)
         dev = expand("$DOCDEX_DATA") / "dev"
         self.validation = Validation(dev, config.model.side, self.batches.maps) if dev.is_dir() else None
-        # A session's threads do not survive a fork: workers open their own.
-        self.batches._session = None
-        state = checkpoint.load(run / "last.pt") if resume else None
+        self.batches.close()
         if state is None:
             self._start()
         else:
             count, dimension = state["centres"].shape
             if count != len(self.table):
-                raise TrainingError(f"{run}: the checkpoint has {count} classes, the config makes {len(self.table)}.")
+                raise TrainingError(
+                    f"{run}: the checkpoint has {count} classes, the data make {len(self.table)} now."
+                )
             self.centres = self._layer(torch.zeros(count, dimension))
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(self.network, config.optim)
         if state is not None:
             self._restore(state)
+
+    def _read_state(self, resume: bool) -> dict[str, Any] | None:
+        path = self.run / "last.pt"
+        if not resume:
+            if path.exists():
+                raise TrainingError(f"{self.run} holds a run already: resume it, or choose another folder.")
+            return None
+        state = checkpoint.load(path)
+        try:
+            saved = msgspec.convert(state["config"], TrainConfig)
+        except (KeyError, msgspec.ValidationError) as error:
+            raise TrainingError(f"{path}: no config of this docdex inside: {error}") from error
+        if changed := differences(saved, self.config):
+            raise TrainingError(
+                f"{path} was made by another config: {', '.join(changed)}. Resume with its own, or start "
+                f"anew in another folder."
+            )
+        return state
 
     def _layer(self, centres: torch.Tensor) -> PartialFC:
         loss = self.config.loss
@@ -104,11 +145,11 @@ class Trainer:
             views = DataLoader(
                 self.batches,
                 batch_size=None,
-                sampler=range(_BEYOND, _BEYOND + _PCA_VIEWS),
+                sampler=range(_BEYOND, _BEYOND + _PCA_BATCHES),
                 num_workers=self.config.workers,
             )
             maps = torch.cat([batch[0].float() for batch in views])
-            cells = torch.cat([self.network.upper(part) for part in maps.split(128)])
+            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
             self.network.head.start_from(cells)
             self.network.head.train()
             for module in self.network.head.modules():
@@ -146,16 +187,15 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "centres": self.centres.centres,
             "generator": self.generator.get_state(),
-            "progress": {name: getattr(progress, name) for name in ("step", "seconds", "cpu", "best", "history")},
+            "progress": asdict(progress),
         }
 
     def share_done(self) -> float:
         """How much of the budget is spent, 0 to 1: what the schedule follows."""
         optim = self.config.optim
-        if optim.steps is not None:
-            return self.progress.step / optim.steps
-        assert optim.minutes is not None
-        return self.progress.seconds / (60 * optim.minutes)
+        if optim.minutes is not None:
+            return self.progress.seconds / (60 * optim.minutes)
+        return self.progress.step / (optim.steps or 1)
 
     def train(self) -> None:
         """Run to the end of the budget, saving and measuring on the way."""
@@ -187,6 +227,8 @@ class Trainer:
             if progress.seconds - saved > 60 * config.checkpoint_minutes:
                 checkpoint.save(self.run / "last.pt", self._state())
                 saved = progress.seconds
+        if losses:
+            self._log(losses)
         self._measure()
         checkpoint.save(self.run / "last.pt", self._state())
 
@@ -198,29 +240,34 @@ class Trainer:
         network.train()
         vectors = network.embed_maps(maps.contiguous(memory_format=torch.channels_last))
         loss = self.centres.loss(vectors, labels, self.generator)
+        reached = float(loss.detach())
+        if not math.isfinite(reached):
+            raise TrainingError(
+                f"The loss is {reached} at step {self.progress.step}: start again with lower rates. The last "
+                f"checkpoint is whole."
+            )
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], optim.clip)
         self.optimiser.step()
         self.centres.step(optim.centre_rate * factor)
         decay = min(optim.ema, (1 + self.progress.step) / (10 + self.progress.step))
         with torch.no_grad():
-            for average, value in zip(self.averaged.state_dict().values(), network.state_dict().values(), strict=True):
+            pairs = zip(self.averaged.state_dict().values(), network.state_dict().values(), strict=True)
+            for average, value in pairs:
                 if average.is_floating_point():
                     average.lerp_(value, 1 - decay)
                 else:
                     average.copy_(value)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(f"the loss is {value} at step {self.progress.step}; the last checkpoint is whole.")
-        return value
+        return reached
 
     def _log(self, losses: list[float]) -> None:
         progress, batch = self.progress, self.config.optim.batch
         rate = progress.step * batch / max(progress.seconds, 1e-9)
         left = progress.seconds / max(self.share_done(), 1e-9) - progress.seconds
-        self._write(step=progress.step, loss=float(np.mean(losses)), seconds=progress.seconds, cpu=progress.cpu)
-        self.say(f"step {progress.step} loss {np.mean(losses):.3f} {rate:.0f} images/s {left / 60:.0f} min left")
+        loss = float(np.mean(losses))
+        self._write(step=progress.step, loss=loss, seconds=progress.seconds, cpu=progress.cpu)
+        self.say(f"step {progress.step} loss {loss:.3f} {rate:.0f} images/s {left / 60:.0f} min left")
 
     def _measure(self) -> None:
         if self.validation is None:
@@ -230,7 +277,8 @@ class Trainer:
         score = float(np.mean([figures[name] for name in _CHOSEN_BY]))
         self.progress.history.append({"step": self.progress.step, "score": score, **figures})
         self._write(step=self.progress.step, score=score, **figures)
-        self.say(f"step {self.progress.step} score {score:.4f} " + " ".join(f"{n} {v:.3f}" for n, v in figures.items()))
+        told = " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
+        self.say(f"step {self.progress.step} score {score:.4f} {told}")
         if score > self.progress.best:
             self.progress.best = score
             checkpoint.save(self.run / "best.pt", self._state())
@@ -247,7 +295,9 @@ def _optimiser(network: EmbeddingNetwork, optim: OptimConfig) -> torch.optim.Ada
     for module, rate in ((network.upper, optim.trunk_rate), (network.head, optim.head_rate)):
         for decayed in (True, False):
             chosen = [p for p in module.parameters() if p.requires_grad and (p.ndim > 1) == decayed]
-            groups.append({"params": chosen, "peak": rate, "weight_decay": optim.weight_decay if decayed else 0.0})
+            groups.append(
+                {"params": chosen, "peak": rate, "weight_decay": optim.weight_decay if decayed else 0.0}
+            )
     return torch.optim.AdamW(groups, lr=0.0)
 
 
