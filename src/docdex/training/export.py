@@ -2,30 +2,147 @@
 
 from __future__ import annotations
 
-import io
+import platform
+import tempfile
 import warnings
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+import numpy as np
 import torch
 
+from docdex.capture import capture
+from docdex.embedder import issue_passport
+from docdex.errors import TrainingError
+from docdex.models import golden_page
+from docdex.preprocess import prepare
+from docdex.training import checkpoint
+from docdex.training.config import TrainConfig
+from docdex.training.network import EmbeddingNetwork
+from docdex.training.templates import draw
+from docdex.training.views import open_session
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
     from torch import nn
+
+    from docdex.models import Passport, Threshold
+
+PARITY = 1e-4
+"""Largest difference in any number of a vector between PyTorch and ONNX Runtime."""
+_LIBRARIES = ("docdex", "torch", "onnxruntime", "numpy", "opencv-python-headless")
+"""What a run's numbers depend on besides its config."""
+
+
+def export_model(
+    run: Path,
+    output: Path,
+    *,
+    name: str,
+    licence: str,
+    default_threshold: float,
+    default_margin: float,
+    thresholds: Sequence[Threshold] = (),
+) -> Passport:
+    """Write the averaged weights of a run's best checkpoint as an ONNX file, its passport beside it.
+
+    run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. The rest goes into the
+    passport, with the run's config, cost and figures.
+
+    Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
+    more than `PARITY`; no file is written then.
+    """
+    best = run / "best.pt"
+    state = checkpoint.load(best if best.exists() else run / "last.pt")
+    try:
+        config = msgspec.convert(state["config"], TrainConfig)
+        network = EmbeddingNetwork.build(config.model)
+        network.load_state_dict(state["averaged"])
+        training, measured = _training_facts(config, state), _measured_figures(state)
+    except (KeyError, RuntimeError, msgspec.ValidationError) as error:
+        raise TrainingError(f"{run}: a checkpoint of another docdex: {error}") from error
+    model = to_onnx(network, config.model.side, "vectors")
+    difference = largest_difference(network, model, _parity_images(config.model.side))
+    if not difference <= PARITY:  # not a number is no parity either
+        raise TrainingError(
+            f"{run}: ONNX Runtime's vectors differ from PyTorch's by {difference:.2g}; at most {PARITY:g} is "
+            f"let out."
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(model)
+    return issue_passport(
+        output,
+        name=name,
+        licence=licence,
+        default_threshold=default_threshold,
+        default_margin=default_margin,
+        training=training,
+        measured=measured,
+        thresholds=thresholds,
+    )
 
 
 def to_onnx(module: nn.Module, side: int, output: str) -> bytes:
-    """ONNX of a module over images (N, 3, side, side); N is dynamic. Input `images`, output as named."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # The tracing exporter is announced to go; its successor needs a further package and writes the same graph.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    """ONNX of a module over images (N, 3, side, side); N is dynamic. Input `images`, output as named.
+
+    The module is left in evaluation mode.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The tracing exporter is to go one day; its successor needs more packages and writes the same graph.
+        warnings.filterwarnings("ignore", "You are using the legacy TorchScript", DeprecationWarning)
+        warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
+        # Asymmetric padding before some convolutions; ONNX Runtime folds it when it opens the file.
+        warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
+        path = Path(folder) / "module.onnx"
         torch.onnx.export(
             module.eval(),
             (torch.zeros(2, 3, side, side),),
-            buffer,
+            path,
             input_names=["images"],
             output_names=[output],
             dynamic_axes={"images": {0: "count"}, output: {0: "count"}},
             opset_version=17,
             dynamo=False,
         )
-    return buffer.getvalue()
+        return path.read_bytes()
+
+
+@torch.no_grad()
+def largest_difference(module: nn.Module, model: bytes, batches: Sequence[NDArray[np.float32]]) -> float:
+    """Largest difference in any number between a module and its ONNX over batches (N, 3, S, S) float32."""
+    session = open_session(model)
+    return max(
+        float(np.abs(module(torch.from_numpy(batch)).numpy() - session.run(None, {"images": batch})[0]).max())
+        for batch in batches
+    )
+
+
+def _parity_images(side: int) -> list[NDArray[np.float32]]:
+    """Noise in three batch sizes, and photos of made-up documents with the page of the golden vector."""
+    rng = np.random.default_rng(0)
+    noise = [rng.uniform(-1, 1, (count, 3, side, side)).astype(np.float32) for count in (1, 3, 8)]
+    pages = [golden_page(), *(capture(draw(template, rng), rng) for template in range(16))]
+    return [*noise, np.stack([prepare(page, side) for page in pages])]
+
+
+def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:
+    progress = state["progress"]
+    return {
+        "config": msgspec.to_builtins(config),
+        "steps": progress["step"],
+        "images": progress["step"] * config.optim.batch,
+        "classes": len(state["centres"]),
+        "minutes": round(progress["seconds"] / 60, 1),
+        "cpu_minutes": round(progress["cpu"] / 60, 1),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _measured_figures(state: dict[str, Any]) -> dict[str, Any]:
+    """What was measured at the checkpoint's own step, if anything was."""
+    entries = [entry for entry in state["progress"]["history"] if entry["step"] == state["step"]]
+    return {key: round(value, 4) for key, value in entries[-1].items() if key != "step"} if entries else {}
