@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from docdex.embedder import ROTATIONS
+from docdex.errors import DamagedSource, EmptySource
+from docdex.evaluation import evaluate
+from docdex.evaluation.comparison import compare, embed_benchmark, measure
+from docdex.evaluation.peers import open_peer
+from docdex.evaluation.protocol import Benchmark
+
+
+@pytest.fixture
+def copy(benchmark_root: Path, tmp_path: Path) -> Path:
+    """The benchmark, to be spoilt."""
+    return Path(shutil.copytree(benchmark_root, tmp_path / "dev"))
+
+
+def test_search_takes_the_best_orientation_of_the_probe_and_samples_stay_upright() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((5, 4, 6)).astype(np.float32)
+    upright, searched = compare(vectors)
+    for probe in range(5):
+        for sample in range(5):
+            each = [float(vectors[probe, r] @ vectors[sample, 0]) for r in range(4)]
+            assert upright[probe, sample] == pytest.approx(each[0], abs=1e-5)
+            assert searched[probe, sample] == pytest.approx(max(each), abs=1e-5)
+
+
+def test_every_peer_is_measured_in_the_order_asked(benchmark_root: Path, tiny: Path) -> None:
+    results = evaluate(benchmark_root, ["thumbnail", f"docdex:{tiny}", "phash"])
+    assert [result.peer for result in results] == ["thumbnail", "docdex:tiny", "phash"]
+    for result in results:
+        assert (result.types, result.strangers) == (3, 9)
+        assert list(result.rank1) == list(result.dir) == list(result.pairs) == ["flat", "stress"]
+        for capture in ("flat", "stress"):
+            assert list(result.rank1[capture]) == ["cards", "letters", "mean"]
+            assert list(result.dir[capture]) == ["0.1", "0.03", "0.01"]
+            assert list(result.pairs[capture]) == ["cards", "letters", "all"]
+        assert list(result.turned.rank1) == ["cards", "letters", "mean"]
+        assert (
+            list(result.turned.dir)
+            == list(result.turned.fpir_at_upright_threshold)
+            == ["0.1", "0.03", "0.01"]
+        )
+
+
+def test_an_easy_benchmark_is_solved(benchmark_root: Path) -> None:
+    (result,) = evaluate(benchmark_root, ["thumbnail"])
+    assert set(result.rank1["flat"].values()) == {1.0}
+    assert set(result.dir["flat"].values()) == {1.0}
+    assert result.pairs["flat"]["all"].auroc == 1.0
+
+
+def test_a_set_of_one_type_has_no_pairs_to_tell_apart(benchmark_root: Path) -> None:
+    (result,) = evaluate(benchmark_root, ["phash"])
+    letters = result.pairs["flat"]["letters"]
+    assert letters.auroc is None
+    assert set(letters.tpr.values()) == {None}
+
+
+def test_peers_asked_together_answer_as_alone(benchmark_root: Path) -> None:
+    together = evaluate(benchmark_root, ["phash", "thumbnail"])
+    assert together == [*evaluate(benchmark_root, ["phash"]), *evaluate(benchmark_root, ["thumbnail"])]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_figures_are_those_of_pages_really_turned(
+    benchmark_root: Path, copy: Path, turns: int
+) -> None:
+    (expected,) = evaluate(benchmark_root, ["phash"])
+    for path in [*(copy / "stress").rglob("*.jpg"), *(copy / "strangers").rglob("*.jpg")]:
+        # As PNG inside, which is lossless: what is read decides, not the name.
+        turned = np.ascontiguousarray(np.rot90(cv2.imread(str(path)), turns))
+        path.write_bytes(cv2.imencode(".png", turned)[1].tobytes())
+    (found,) = evaluate(copy, ["phash"])
+    assert found.turned.rank1 == expected.turned.rank1
+    assert found.turned.dir == expected.turned.dir
+    assert found.rank1["flat"] == expected.rank1["flat"]
+    assert found.rank1["stress"] != expected.rank1["stress"]
+
+
+def test_without_strangers_no_detection_rate_is_claimed(copy: Path) -> None:
+    shutil.rmtree(copy / "strangers")
+    (result,) = evaluate(copy, ["phash"])
+    assert result.strangers == 0
+    assert set(result.dir["flat"].values()) == {None}
+    assert set(result.turned.fpir_at_upright_threshold.values()) == {None}
+    assert result.rank1["flat"]["mean"] is not None
+
+
+def test_without_stress_only_flat_is_measured(copy: Path) -> None:
+    shutil.rmtree(copy / "stress")
+    (result,) = evaluate(copy, ["phash"])
+    assert result.rank1["stress"] == {"mean": None}
+    assert set(result.dir["stress"].values()) == {None}
+    assert result.pairs["stress"]["all"].auroc is None
+    assert result.rank1["flat"]["mean"] is not None
+
+
+def test_a_picture_that_cannot_be_read_is_named(copy: Path) -> None:
+    path = copy / "stress" / "cards" / "red" / "01.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DamagedSource, match=r"01\.jpg"):
+        evaluate(copy, ["phash"])
+
+
+def test_progress_ends_with_all_pictures(benchmark_root: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    evaluate(benchmark_root, ["phash"], progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (23, 23)
+
+
+def test_the_projection_is_fitted_on_the_pictures_beside_the_benchmark(benchmark_root: Path) -> None:
+    with pytest.raises(EmptySource, match=r"train holds too few pictures for lite0-cells-pca"):
+        evaluate(benchmark_root, ["lite0-cells-pca"])
+
+
+def test_figures_are_rounded_to_what_a_benchmark_can_tell(benchmark_root: Path) -> None:
+    benchmark = Benchmark.scan(benchmark_root)
+    (vectors,) = embed_benchmark(benchmark, [open_peer("phash", train=benchmark_root)])
+    assert vectors.shape == (23, len(ROTATIONS), 256)
+    result = measure(benchmark, "phash", vectors)
+    for rate in (*result.rank1["stress"].values(), *result.turned.dir.values()):
+        assert rate is not None
+        assert round(rate, 6) == rate
