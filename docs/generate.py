@@ -88,13 +88,20 @@ def write_pages_needed() -> str:
     return table(("strangers that may get a label", "pages needed, if none of them gets one"), rows)
 
 
-def write_results() -> str:
-    """What was measured, ours beside the baselines."""
+def write_growth() -> str:
+    """What share of strangers a gallery accepts at a per-pair FPR, were its pairs independent."""
+    sizes, rates = (1, 10, 50, 100, 1000), (1e-2, 1e-3, 1e-4)
+    rows = [(f"{size:,}", *(f"{100 * (1 - (1 - rate) ** size):.3g} %" for rate in rates)) for size in sizes]
+    return table(("types", *(f"{100 * rate:g} % per pair" for rate in rates)), rows)
+
+
+def write_results(name: str = "summary") -> str:
+    """A table of what was measured, ours beside the baselines."""
     if not RESULTS.exists():
         return "*Not measured yet: `docdex evaluate` writes `results/first.json`.*"
-    from docdex.evaluation import markdown_table
+    from docdex.evaluation import markdown_table, read_results
 
-    return markdown_table(msgspec.json.decode(RESULTS.read_bytes()))
+    return markdown_table(read_results(RESULTS), name)
 
 
 def _passport() -> models.Passport | None:
@@ -180,6 +187,7 @@ def write_recipe() -> str:
 
 PARTS: dict[str, Callable[..., str]] = {
     "errors": write_errors,
+    "growth": write_growth,
     "help": write_help,
     "measured": write_measured,
     "model": write_model,
