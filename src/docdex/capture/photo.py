@@ -50,10 +50,10 @@ def photograph(
 ) -> Photo:
     """A hurried phone photo of a page, cropped about as well as a person or a corner finder would.
 
-    page: (H, W, 3) uint8 RGB. severity: 0 (a flatbed scan) to 1 (as bad as a photo that people still send).
-    size: (height, width) of the photo in pixels, default that of the page. margin: share of the photo's side
-    that is table on each edge, before crop error; 0 is a cropped page. The same generator state gives the
-    same photo.
+    page: (H, W, 3) uint8 RGB, at least 2 pixels a side. severity: 0 (a flatbed scan) to 1 (as bad as a photo
+    that people still send). size: (height, width) of the photo in pixels, default that of the page. margin:
+    share of the photo's side that is table on each edge, before crop error; 0 is a cropped page. The same
+    generator state gives the same photo.
     """
     height, width = size or page.shape[:2]
     corners = _corners(rng, severity, height, width, margin)
@@ -94,7 +94,8 @@ def _project(
     height, width = table.shape[:2]
     page_height, page_width = page.shape[:2]
     shrink = max(page_height / height, page_width / width)
-    if shrink > 2:  # remap samples four pixels only: shrink first, or fine print becomes noise
+    # remap samples four pixels only: shrink first, or fine print becomes noise. A sliver would vanish.
+    if shrink > 2 and 4 * min(page_height, page_width) > shrink:
         smaller = cv2.resize(page, None, fx=2 / shrink, fy=2 / shrink, interpolation=cv2.INTER_AREA)
         page = np.asarray(smaller, dtype=np.uint8)
         page_height, page_width = page.shape[:2]
