@@ -117,6 +117,8 @@ def write_model() -> str:
     passport = _passport()
     if passport is None:
         return _NO_MODEL
+    # Its config has a table of its own (`recipe`).
+    training = {name: value for name, value in passport.training.items() if name != "config"}
     size = (models.WEIGHTS / f"{models.DEFAULT}.onnx").stat().st_size
     rows = [
         ("name", f"`{passport.name}`"),
@@ -126,7 +128,7 @@ def write_model() -> str:
         ("output", f"`{passport.output.name}`: float32 (N, {passport.output.dimension}), unit length"),
         ("licence", passport.licence),
         ("default threshold, margin", f"{passport.default_threshold:g}, {passport.default_margin:g}"),
-        *((f"training: {name}", value) for name, value in _flat(passport.training)),
+        *((f"training: {name}", value) for name, value in _flat(training)),
     ]
     return table(("passport", ""), rows)
 

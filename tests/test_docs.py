@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+import msgspec
 import numpy as np
 import pytest
 
@@ -162,7 +163,17 @@ def test_generated_parts_are_current() -> None:
 def test_figures_are_in_the_docs_once_they_are_measured() -> None:
     generator = load_generator()
     for part in ("measured", "model", "results", "thresholds"):
-        assert generator.PARTS[part]().startswith("|"), part
+        heads, _, *rows = generator.PARTS[part]().splitlines()
+        assert heads.startswith("|"), part
+        assert rows, part
+
+
+@needs_model
+def test_the_committed_config_is_the_one_that_made_the_packaged_model() -> None:
+    from docdex.training.config import TrainConfig, read_config
+
+    made_with = models.load().passport.training["config"]
+    assert read_config(ROOT / "configs" / "first.toml") == msgspec.convert(made_with, TrainConfig)
 
 
 @pytest.mark.parametrize("name", docdex.__all__)
