@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from docdex.preprocess import VERSION, prepare
+
+LEVEL = 2 / 255
+"""One grey level in the model's range."""
+
+
+def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    height=st.integers(1, 200),
+    width=st.integers(1, 200),
+    side=st.sampled_from([16, 64, 144]),
+    seed=st.integers(0, 99),
+)
+def test_any_page_becomes_a_square_of_numbers_from_minus_one_to_one(
+    height: int, width: int, side: int, seed: int
+) -> None:
+    prepared = prepare(noise(height, width, seed), side)
+    assert prepared.shape == (3, side, side)
+    assert prepared.dtype == np.float32
+    assert prepared.flags.c_contiguous
+    assert prepared.min() >= -1
+    assert prepared.max() <= 1 + 1e-6
+
+
+def test_black_is_minus_one_white_is_one_and_channels_keep_their_order() -> None:
+    page = np.zeros((30, 20, 3), dtype=np.uint8)
+    page[..., 0] = 255
+    red, green, blue = prepare(page, 16)
+    assert np.allclose(red, 1, atol=1e-6)
+    assert (green == -1).all()
+    assert (blue == -1).all()
+
+
+def test_a_page_of_the_model_s_size_is_only_scaled() -> None:
+    page = noise(64, 64)
+    assert np.allclose(prepare(page, 64), page.transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
+
+
+def test_shrinking_averages_so_that_fine_print_is_grey() -> None:
+    stripes = np.zeros((640, 640, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    assert np.abs(prepare(stripes, 64)).max() < 0.02
+
+
+def test_shrinking_by_a_whole_number_is_the_mean_of_blocks() -> None:
+    page = noise(192, 320)
+    means = page.reshape(64, 3, 64, 5, 3).mean(axis=(1, 3))
+    assert np.allclose(prepare(page, 64), means.transpose(2, 0, 1) / 127.5 - 1, atol=LEVEL)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 200), (200, 8)])
+def test_enlarging_gives_no_steps(shape: tuple[int, int]) -> None:
+    ramp = np.zeros((*shape, 3), dtype=np.uint8)
+    ramp[:] = np.linspace(0, 255, shape[1], dtype=np.uint8)[None, :, None]
+    row = prepare(ramp, 64)[0, 32]
+    assert (np.diff(row) >= -1e-6).all()
+    assert np.diff(row).max() < 0.05  # a block's edge would be 0.29
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(300, 300), (300, 210), (40, 40)])
+def test_a_page_that_was_turned_is_the_input_turned(turns: int, shape: tuple[int, int]) -> None:
+    page = noise(*shape)
+    turned = prepare(np.ascontiguousarray(np.rot90(page, turns)), 48)
+    assert np.allclose(turned, np.rot90(prepare(page, 48), turns, axes=(1, 2)), atol=1.01 * LEVEL)
+
+
+def test_a_view_into_a_larger_array_is_prepared_like_its_copy() -> None:
+    page = noise(100, 90)
+    view = page[10:80, 5:77]
+    assert np.array_equal(prepare(view, 32), prepare(view.copy(), 32))
+
+
+def test_the_numbers_are_those_of_this_preprocess_version() -> None:
+    """If this fails, `prepare` gives other numbers: raise VERSION, and every model needs new weights."""
+    rows, columns = np.mgrid[0:90, 0:60]
+    page = np.stack([rows * 2, columns * 4, (rows * columns) % 256], axis=2).astype(np.uint8)
+    prepared = prepare(page, 16)
+    assert VERSION == 1
+    picked = prepared[[0, 1, 2, 0], [0, 7, 15, 8], [0, 9, 15, 3]]
+    assert np.allclose(picked, [-0.9608, 0.1059, -0.0353, -0.2549], atol=1.01 * LEVEL)
