@@ -29,7 +29,7 @@ def benchmark_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "dev"
     for seed, (kind, count) in enumerate(TYPES.items()):
         for number in range(count):
-            write(root / "flat" / kind / f"{number:02}.jpg", seed, 10, number)
+            write(root / "flat" / kind / f"{number:02}.jpg", seed, 40, number)
             write(root / "stress" / kind / f"{number:02}.jpg", seed, 90, 100 + number)
     for stranger in range(3):
         folder = root / "strangers"

@@ -11,8 +11,17 @@ from docdex.embedder import ROTATIONS
 from docdex.errors import DamagedSource, EmptySource
 from docdex.evaluation import evaluate
 from docdex.evaluation.comparison import compare, embed_benchmark, measure
-from docdex.evaluation.peers import open_peer
-from docdex.evaluation.protocol import Benchmark
+from docdex.evaluation.peers import open_peer, unit_length
+from docdex.evaluation.protocol import (
+    CAPTURES,
+    DRAWS,
+    Benchmark,
+    dir_table,
+    identify,
+    pair_table,
+    rank1_table,
+    search_cost_table,
+)
 
 
 @pytest.fixture
@@ -30,6 +39,26 @@ def test_search_takes_the_best_orientation_of_the_probe_and_samples_stay_upright
             each = [float(vectors[probe, r] @ vectors[sample, 0]) for r in range(4)]
             assert upright[probe, sample] == pytest.approx(each[0], abs=1e-5)
             assert searched[probe, sample] == pytest.approx(max(each), abs=1e-5)
+
+
+def test_only_what_was_turned_is_searched(benchmark_root: Path) -> None:
+    benchmark = Benchmark.scan(benchmark_root)
+    # Vectors at random: every figure differs between captures, and with search from without.
+    vectors = unit_length(np.random.default_rng(1).standard_normal((23, 4, 3)).astype(np.float32))
+    result = measure(benchmark, "random", vectors)
+    upright, searched = compare(vectors)
+    plain, turned = ([identify(benchmark, n, matrix) for n in range(DRAWS)] for matrix in (upright, searched))
+    for capture in CAPTURES:
+        assert result.rank1[capture] == pytest.approx(rank1_table(benchmark, plain, capture), abs=1e-6)
+        assert result.dir[capture] == pytest.approx(dir_table(benchmark, plain, capture), abs=1e-6)
+        assert result.pairs[capture]["all"].auroc == pytest.approx(
+            pair_table(benchmark, upright, capture)["all"].auroc, abs=1e-6
+        )
+    assert result.turned.rank1 == pytest.approx(rank1_table(benchmark, turned, "stress"), abs=1e-6)
+    assert result.turned.dir == pytest.approx(dir_table(benchmark, turned, "stress"), abs=1e-6)
+    cost = search_cost_table(plain, turned)
+    assert result.turned.fpir_at_upright_threshold == pytest.approx(cost, abs=1e-6)
+    assert cost["0.1"] > 0.1
 
 
 def test_every_peer_is_measured_in_the_order_asked(benchmark_root: Path, tiny: Path) -> None:
