@@ -1,0 +1,114 @@
+"""`docdex model`: what models there are, and what their passports promise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from docdex import models
+from docdex.cli.answers import number
+from docdex.cli.command import Command
+from docdex.cli.options import json_option
+from docdex.cli.terminal import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from docdex.models import Passport
+
+
+@click.group()
+def model() -> None:
+    """Look at models and their passports."""
+
+
+@model.command("list", cls=Command)
+@json_option
+def list_(as_json: bool) -> None:
+    """List the packaged models; any other is given by the path of its .onnx file.
+
+    \b
+    Example:
+      docdex model list
+    """
+    passports = {name: models.read_passport(models.find(name)) for name in models.names()}
+    if as_json:
+        for name, passport in passports.items():
+            print_json({"name": name, "digest": passport.digest, "default": name == models.DEFAULT})
+        return
+    print_table(
+        ["model", "dimension", "input", "licence", "digest", "default"],
+        [
+            [
+                name,
+                str(passport.output.dimension),
+                f"{passport.input.side} px",
+                passport.licence,
+                passport.digest[:12],
+                "default" if name == models.DEFAULT else "",
+            ]
+            for name, passport in passports.items()
+        ],
+    )
+
+
+@model.command(cls=Command)
+@click.argument("name", metavar="[MODEL]", default=models.DEFAULT)
+@json_option
+def info(name: str, as_json: bool) -> None:
+    """Show the passport of a model, after checking that the file is the one it is for.
+
+    MODEL is a packaged model's name or the path of an .onnx file with its passport beside it; the default is
+    the model that is used when none is named.
+
+    \b
+    Example:
+      docdex model info
+      docdex model info mine.onnx --json
+    """
+    found = models.load(name)
+    if as_json:
+        print_json(found.passport)
+        return
+    passport = found.passport
+    for key, value in _lines(passport, len(found.content)):
+        print_line(f"{key}: {value}")
+    if passport.thresholds:
+        print_line("thresholds:")
+        print_table(
+            ["FPR", "per", "threshold", "rotations", "labels", "strangers", "data"],
+            [
+                [
+                    f"{row.fpr:g}",
+                    row.per,
+                    number(row.threshold),
+                    ",".join(map(str, row.rotations)),
+                    "" if row.gallery_labels is None else str(row.gallery_labels),
+                    "" if row.strangers is None else str(row.strangers),
+                    row.data,
+                ]
+                for row in passport.thresholds
+            ],
+        )
+
+
+def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
+    """The passport's facts with their names; the golden vector is of no use to a reader."""
+    lines = [
+        ("name", passport.name),
+        ("digest", passport.digest),
+        ("size", f"{size / 1e6:.1f} MB"),
+        (
+            "input",
+            f"{passport.input.side} x {passport.input.side} px, preprocess {passport.input.preprocess}",
+        ),
+        ("output", f"{passport.output.dimension} dimensions"),
+        ("licence", passport.licence),
+        ("default threshold", number(passport.default_threshold)),
+        ("default margin", number(passport.default_margin)),
+    ]
+    for title, table in (("training", passport.training), ("measured", passport.measured)):
+        for key, value in table.items():
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            lines.append((f"{title} {key}", text))
+    return lines

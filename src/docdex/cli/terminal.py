@@ -1,0 +1,110 @@
+"""How results look: tables and progress bars for a person, plain lines for a pipe, JSON for machines."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from docdex.cli.messages import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+
+T = TypeVar("T")
+
+_STYLES = {
+    "match": "green",
+    "right": "green",
+    "ok": "green",
+    "ambiguous": "yellow",
+    "unknown": "cyan",
+    "refused": "red",
+    "wrong": "red",
+    "fault": "red",
+}
+"""Colours of words that judge, wherever they fill a cell."""
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
+def can_ask() -> bool:
+    """Whether a person can answer on stdin."""
+    return sys.stdin.isatty()
+
+
+def print_line(text: str) -> None:
+    """Print a line of text."""
+    click.echo(shown(text))
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on one line, in UTF-8."""
+    click.echo(msgspec.json.encode(value))
+
+
+def print_row(cells: Sequence[str]) -> None:
+    """Print a line of tab-separated cells; an empty one is `-`, so that columns can be counted."""
+    click.echo("\t".join(shown(cell) or "-" for cell in cells))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table to a terminal, and lines without headings to a pipe."""
+    if not is_terminal():
+        for row in rows:
+            print_row(row)
+        return
+    # Not Console(markup=...): names may hold brackets and colons, and are only ever text.
+    table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for row in rows:
+        cells = ("\n".join(shown(line) for line in cell.split("\n")) for cell in row)
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, ""), overflow="fold") for cell in cells))
+    Console(file=sys.stdout).print(table)
+
+
+@contextmanager
+def progress(doing: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, if that is a terminal; gives what tells it how many of how many are done.
+
+    hidden: draw none, where lines go to the same terminal meanwhile.
+    """
+    if hidden or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        transient=True,
+        # Results are printed meanwhile, perhaps into a pipe.
+        redirect_stdout=False,
+    )
+    with bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def track(items: Sequence[T], doing: str, *, hidden: bool = False) -> Iterator[T]:
+    """The items, with a progress bar that advances when the next one is asked for."""
+    with progress(doing, hidden=hidden) as show:
+        for done, item in enumerate(items):
+            show(done, len(items))
+            yield item
+
+
+def counted(items: Sized | int, one: str, many: str | None = None) -> str:
+    """A number with its noun: "1 sample", "2 samples"."""
+    number = items if isinstance(items, int) else len(items)
+    return f"{number} {one if number == 1 else many or one + 's'}"
