@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from running import Draw, Run
+
+from docdex.evaluation import markdown_table, read_results
+
+# PNG in a file called .jpg would be read as well; the benchmark finds its pictures by that ending.
+
+
+@pytest.fixture
+def benchmark(draw: Draw) -> str:
+    """A folder of three types with two instances each, and two strangers."""
+    for kind in range(3):
+        for instance in range(2):
+            draw(f"bench/flat/cards/{kind}/{instance}.jpg", kind, noise=instance + 1)
+            draw(f"bench/stress/cards/{kind}/{instance}.jpg", kind, noise=instance + 9)
+    for capture in ("flat", "stress"):
+        draw(f"bench/strangers/{capture}/things/9.jpg", 9)
+    return "bench"
+
+
+def test_results_are_printed_and_written_where_asked(run: Run, benchmark: str, tiny: Path) -> None:
+    peers = ["--peer", f"docdex:{tiny}", "--peer", "phash"]
+    said = run("evaluate", benchmark, *peers, "-o", "out/mine.json").stdout
+    results = read_results(Path("out/mine.json"))
+    assert [result.peer for result in results] == ["docdex:tiny", "phash"]
+    assert said == markdown_table(results) + "\n"
+    lines = run("evaluate --json", benchmark, *peers).stdout.splitlines()
+    assert [json.loads(line)["peer"] for line in lines] == ["docdex:tiny", "phash"]
+
+
+def test_some_peers_alone_overwrite_no_results(run: Run, benchmark: str, tmp_path: Path) -> None:
+    run("evaluate --peer phash", benchmark)
+    assert not (tmp_path / "results").exists()
+
+
+def test_all_peers_write_the_results_that_the_docs_are_made_from(
+    run: Run, benchmark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docdex.evaluation.comparison.peer_names", lambda: ["phash", "thumbnail"])
+    run("evaluate", benchmark)
+    assert [result.peer for result in read_results(Path("results/first.json"))] == ["phash", "thumbnail"]
+
+
+def test_a_folder_without_benchmark_is_an_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "(empty-source)" in run("evaluate empty --peer phash", code=1).stderr
+
+
+def test_results_that_cannot_be_written_are_an_error(run: Run, benchmark: str, draw: Draw) -> None:
+    target = draw("a.png", 1) + "/results.json"
+    assert target in run("evaluate --peer phash", benchmark, "-o", target, code=1).stderr
