@@ -62,7 +62,7 @@ def test_the_summary_has_the_five_figures_that_peers_are_judged_by(result: Calla
     ("table", "row"),
     [
         ("sets", ["`ours`", "0.001 0.004", "0.002 0.005", "0.003 0.006"]),
-        ("identification", ["`ours`", "0.007", "0.008", "0.009", "0.010", "0.011", "0.012"]),
+        ("identification", ["`ours`", "3", "9", "0.007", "0.008", "0.009", "0.010", "0.011", "0.012"]),
         ("verification", ["`ours`", *(f"0.0{n}" for n in range(13, 21))]),
         ("turned", ["`ours`", *(f"0.0{n}" for n in range(22, 29))]),
     ],
@@ -83,7 +83,7 @@ def test_peers_stand_in_the_order_of_the_results(result: Callable[..., PeerResul
 def test_what_was_not_measured_is_a_dash_and_never_zero(result: Callable[..., PeerResult]) -> None:
     nothing: dict[str, float | None] = {"0.1": None, "0.03": None, "0.01": 0.0}
     row = cells(markdown_table([result(dir={"flat": nothing, "stress": nothing})], "identification"))[2]
-    assert row == ["`ours`", "–", "–", "0.000", "–", "–", "0.000"]
+    assert row == ["`ours`", "3", "9", "–", "–", "0.000", "–", "–", "0.000"]
 
 
 def test_a_set_that_only_one_peer_has_is_a_dash_for_the_others(result: Callable[..., PeerResult]) -> None:

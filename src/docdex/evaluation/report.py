@@ -49,10 +49,15 @@ def _sets(result: PeerResult) -> dict[str, str]:
 
 
 def _identification(result: PeerResult) -> dict[str, str]:
+    # A rate per probe means nothing without the size of the gallery: it grows with it.
     return {
-        f"FPIR {target}, {capture}": _share(rate)
-        for capture, rates in result.dir.items()
-        for target, rate in rates.items()
+        "types": str(result.types),
+        "strangers": str(result.strangers),
+        **{
+            f"FPIR {target}, {capture}": _share(rate)
+            for capture, rates in result.dir.items()
+            for target, rate in rates.items()
+        },
     }
 
 
