@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from running import Draw, Run
 
 
@@ -73,9 +75,18 @@ def test_only_the_pages_asked_for_are_registered(run: Run, dex: Run, draw: Draw)
     assert sorted(row[3] for row in rows) == ["2", "3"]
 
 
-def test_a_limit_refuses_what_is_larger(dex: Run, draw: Draw) -> None:
+@pytest.mark.parametrize("limit", ["--max-megapixels", "--max-megabytes"])
+def test_a_limit_refuses_what_is_larger_and_can_be_raised(dex: Run, limit: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1100, 1100, 3), dtype=np.uint8)
+    Image.fromarray(noise).save("large.png")
+    assert f"(raise it with {limit}" in dex("register", limit, "1", "a", "large.png", code=1).stderr
+    dex("register", limit, "9", "a", "large.png")
+
+
+def test_a_file_of_more_pages_than_the_limit_is_read_where_fewer_are_asked_for(dex: Run, draw: Draw) -> None:
     said = dex("register --max-pages 1", "a", draw("scan.pdf", 1, 2), code=1).stderr
     assert "--max-pages" in said
+    dex("register --max-pages 1 --pages 2 a scan.pdf")
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,30 @@ def test_a_person_sees_a_progress_bar_and_a_table(folder: Path, terminal: tuple[
     assert row.split()[:4] == ["1.png", "1", "match", "claim/acme"]
 
 
+def test_ctrl_c_on_a_terminal_takes_the_bar_away_and_gives_the_cursor_back(
+    folder: Path, terminal: tuple[int, int]
+) -> None:
+    person, program = terminal
+    os.mkfifo(folder / "endless.png")
+    process = subprocess.Popen(
+        [COMMAND, "recognize", "endless.png", "--model", TINY],
+        cwd=folder,
+        stdin=program,
+        stdout=program,
+        stderr=program,
+        env={**environment(), "TERM": "xterm"},
+    )
+    os.close(program)
+    with (folder / "endless.png").open("wb"):
+        process.send_signal(signal.SIGINT)
+        seen = read_all(person)
+    assert process.wait() == 130
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert seen.rindex(hidden) < seen.rindex(shown)
+    assert "Exception" not in seen
+    assert "Traceback" not in seen
+
+
 def test_json_on_a_terminal_is_not_disturbed_by_a_progress_bar(
     folder: Path, terminal: tuple[int, int]
 ) -> None:

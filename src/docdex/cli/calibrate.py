@@ -92,9 +92,8 @@ def calibrate(
       docdex calibrate --target-fpr 1e-2 negatives/
     """
     before = dex.threshold
-    report = dex.calibrate(
-        track(list_files(sources), "Calibrating"), target_fpr, pages=pages, rotations=rotations
-    )
+    with track(list_files(sources), "Calibrating") as files:
+        report = dex.calibrate(files, target_fpr, pages=pages, rotations=rotations)
     for refusal in report.measurement.refusals:
         refuse(refusal)
     if as_json:

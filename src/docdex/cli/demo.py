@@ -63,7 +63,8 @@ def demo(folder: Path, model: str) -> None:
         registered = dex.register_many(
             (example.label or "", example.path) for example in examples if example.kind == "registered"
         )
-        judged = [_judge(dex, example) for example in track(asked, "Recognising")]
+        with track(asked, "Recognising") as tracked:
+            judged = [_judge(dex, example) for example in tracked]
         sheet = folder / "contact-sheet.jpg"
         _write_sheet(dex, judged, sheet)
     print_table(

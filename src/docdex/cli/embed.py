@@ -60,24 +60,23 @@ def embed(
         raise click.BadParameter(f"There is no folder {output.parent} to write to.", param_hint="--output")
     titles = _titles(sources)
     embedder = OnnxEmbedder.open(model, device=device, threads=threads)
-    found = iter_pages(
-        track(list(titles), "Embedding"), limits=limits, pages=pages, short_side=embedder.short_side
-    )
     vectors: list[NDArray[np.float32]] = []
     places: list[tuple[str, int]] = []
     several: set[str] = set()
     refused = False
-    for item in chain.from_iterable(embed_batches(embedder, found)):
-        if isinstance(item, Refusal):
-            refused = True
-            refuse(item)
-            source, number = item.source, item.page
-        else:
-            source, number = item.page.source, item.page.number
-            vectors.append(item.vectors[0])
-            places.append((source, number))
-        if number is not None and number > 1:
-            several.add(source)
+    with track(list(titles), "Embedding") as files:
+        found = iter_pages(files, limits=limits, pages=pages, short_side=embedder.short_side)
+        for item in chain.from_iterable(embed_batches(embedder, found)):
+            if isinstance(item, Refusal):
+                refused = True
+                refuse(item)
+                source, number = item.source, item.page
+            else:
+                source, number = item.page.source, item.page.number
+                vectors.append(item.vectors[0])
+                places.append((source, number))
+            if number is not None and number > 1:
+                several.add(source)
     names = [titles[source] + (f"#page={number}" if source in several else "") for source, number in places]
     rows = np.asarray(vectors, np.float32).reshape(-1, embedder.contract.dimension)
     _write(output, rows, names)

@@ -70,24 +70,19 @@ def recognize(
       docdex recognize inbox/*.jpg scan.pdf --top 3
       docdex recognize scan.pdf --json
     """
-    files = list_files(sources)
-    answers = dex.recognize_many(
-        track(files, "Recognising", hidden=as_json and is_terminal()),
-        pages=pages,
-        top=top,
-        rotations=rotations,
-        threshold=threshold,
-        margin=margin,
-    )
-    if threshold is None:
-        for doubt in dex.calibration_doubts(rotations=rotations):
-            warn(doubt)
-    if as_json:
-        refused = _print_objects(answers)
-    elif is_terminal():
-        refused = _print_answers(list(answers))
-    else:
-        refused = _print_rows(answers)
+    with track(list_files(sources), "Recognising", hidden=as_json and is_terminal()) as files:
+        answers = dex.recognize_many(
+            files, pages=pages, top=top, rotations=rotations, threshold=threshold, margin=margin
+        )
+        if threshold is None:
+            for doubt in dex.calibration_doubts(rotations=rotations):
+                warn(doubt)
+        if as_json:
+            refused = _print_objects(answers)
+        elif is_terminal():
+            refused = _print_answers(list(answers))
+        else:
+            refused = _print_rows(answers)
     if refused:
         raise click.exceptions.Exit(1)
 

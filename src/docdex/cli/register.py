@@ -64,9 +64,8 @@ def register(
         raise click.UsageError("Give a label and what to register under it, or --tree FOLDER.")
     else:
         items = [(parse(label), path) for path in list_files(sources)]
-    done = dex.register_many(
-        track(items, "Registering"), pages=pages, atomic=not keep_going, allow_conflict=allow_conflict
-    )
+    with track(items, "Registering") as tracked:
+        done = dex.register_many(tracked, pages=pages, atomic=not keep_going, allow_conflict=allow_conflict)
     report(done)
 
 

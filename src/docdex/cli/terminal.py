@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -82,6 +89,8 @@ def progress(doing: str, *, hidden: bool = False) -> Iterator[Callable[[int, int
         yield lambda done, total: None
         return
     bar = Progress(
+        # Turns also while one long file is read, when the count stands still.
+        SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -96,12 +105,20 @@ def progress(doing: str, *, hidden: bool = False) -> Iterator[Callable[[int, int
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def track(items: Sequence[T], doing: str, *, hidden: bool = False) -> Iterator[T]:
-    """The items, with a progress bar that advances when the next one is asked for."""
-    with progress(doing, hidden=hidden) as show:
-        for done, item in enumerate(items):
-            show(done, len(items))
-            yield item
+@contextmanager
+def track(items: Sequence[T], doing: str, *, hidden: bool = False) -> Iterator[Iterator[T]]:
+    """Gives the items; a progress bar advances when the next one is asked for, and goes after the last."""
+    with ExitStack() as stack:
+        show = stack.enter_context(progress(doing, hidden=hidden))
+
+        def tracked() -> Iterator[T]:
+            for done, item in enumerate(items):
+                show(done, len(items))
+                yield item
+            # Whoever asks for one more may print about all of them, on the same terminal.
+            stack.close()
+
+        yield tracked()
 
 
 def counted(items: Sized | int, one: str, many: str | None = None) -> str:
