@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +29,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except (OSError, RuntimeError) as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise TrainingError(
             f"{path}: not written: {error}. The checkpoint before it is untouched."
         ) from error

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docdex.errors import TrainingError
+from docdex.training.config import TrainConfig, differences, read_config
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+LEAST = 'name = "x"\n[[data.sources]]\nfolder = "pages"\n[optim]\nsteps = 10\n'
+
+
+def read(tmp_path: Path, text: str) -> TrainConfig:
+    path = tmp_path / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_config(path)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_committed_config_is_read_and_named_after_its_file(path: Path) -> None:
+    assert read_config(path).name == path.stem
+
+
+def test_there_are_committed_configs() -> None:
+    assert CONFIGS
+
+
+def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
+    config = read(tmp_path, LEAST)
+    assert config.optim.steps == 10
+    assert config.optim.minutes is None
+    assert config.data.sources[0].turned
+    assert config.model.side % 16 == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (LEAST + "batsh = 4\n", "batsh"),
+        (LEAST + "minutes = 5\n", "either optim.minutes or optim.steps"),
+        (LEAST.replace("steps = 10", "batch = 4"), "either optim.minutes or optim.steps"),
+        (LEAST + "[model]\nside = 100\n", "model.side"),
+        (LEAST + '[model]\ntrunk = "resnet"\n', "model.trunk"),
+        (LEAST + "[loss]\nsampled = 0\n", "loss.sampled"),
+        (LEAST + "[loss]\nsampled = 1.5\n", "loss.sampled"),
+        (LEAST + 'seed = "one"\n', "seed"),
+        (LEAST.replace('folder = "pages"', 'folder = "pages"\nweight = 0'), "weight"),
+        (LEAST + "[data]\ntemplate_share = 2\n", "data.template_share"),
+        ('name = "x"\ndata = { sources = [] }\n', "data.sources"),
+        ('name = "x"\n', "data"),
+        ("name = = 1\n", "line 1"),
+    ],
+)
+def test_a_config_that_cannot_be_meant_is_refused_with_what_is_wrong(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    with pytest.raises(TrainingError, match=named) as refused:
+        read(tmp_path, text)
+    assert "run.toml" in refused.value.message
+
+
+def test_severity_from_high_to_low_is_refused(tmp_path: Path) -> None:
+    text = 'name = "x"\n[data]\nseverity = [0.9, 0.1]\nsources = [{ folder = "a" }]\n[optim]\nsteps = 1\n'
+    with pytest.raises(TrainingError, match=r"data\.severity"):
+        read(tmp_path, text)
+
+
+def test_a_missing_config_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"gone\.toml"):
+        read_config(tmp_path / "gone.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(TrainingError, match=r"bytes\.toml"):
+        read_config(tmp_path / "bytes.toml")
+
+
+def test_a_budget_and_how_it_is_spent_may_differ_and_nothing_else(tmp_path: Path) -> None:
+    one = read(tmp_path, LEAST)
+    longer = read(tmp_path, "workers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3"))
+    assert differences(one, longer) == []
+    other = read(tmp_path, "seed = 4\n" + LEAST + "batch = 5\n[loss]\nmargin = 0.1\n")
+    assert differences(one, other) == ["loss.margin", "optim.batch", "seed"]
+    assert differences(one, read(tmp_path, LEAST.replace("pages", "others"))) == ["data.sources"]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from docdex.training.templates import draw
+
+Pixels = NDArray[np.uint8]
+PICTURES = [np.full((20, 30, 3), level, dtype=np.uint8) for level in (40, 120, 200)]
+
+
+def copies(template: int, count: int) -> list[Pixels]:
+    """Copies of a template cut to the height of the shortest, as lists make receipts longer."""
+    drawn = [draw(template, np.random.default_rng(k), PICTURES) for k in range(count)]
+    height = min(len(page) for page in drawn)
+    return [page[:height] for page in drawn]
+
+
+def unlike(one: Pixels, other: Pixels) -> float:
+    """Share of pixels whose channels differ by more than 40 levels anywhere."""
+    height, width = min(len(one), len(other)), min(one.shape[1], other.shape[1])
+    apart = np.abs(one[:height, :width].astype(int) - other[:height, :width])
+    return float((apart.max(axis=2) > 40).mean())
+
+
+def test_the_same_number_and_generator_draw_the_same_page() -> None:
+    for template in range(40):
+        one, other = (draw(template, np.random.default_rng(1), PICTURES) for _ in range(2))
+        assert np.array_equal(one, other)
+
+
+def test_another_person_s_copy_is_another_page() -> None:
+    for template in range(40):
+        one, other = (draw(template, np.random.default_rng(k), PICTURES) for k in (1, 2))
+        assert one.shape != other.shape or not np.array_equal(one, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(template=st.integers(0, 10**6), seed=st.integers(0, 2**32))
+def test_any_number_draws_a_page_with_a_short_side_of_about_200(template: int, seed: int) -> None:
+    page = draw(template, np.random.default_rng(seed))
+    assert page.dtype == np.uint8
+    assert page.shape[2] == 3
+    assert 100 <= min(page.shape[:2]) <= 230
+    assert max(page.shape[:2]) <= 640
+    assert page.std() > 1
+
+
+def test_what_is_fixed_is_fixed() -> None:
+    """The median over people shows the template; a new copy is nearer to its own than to any other's."""
+    medians = {t: np.median(copies(t, 9), axis=0).astype(np.uint8) for t in range(0, 40, 2)}
+    for template in medians:
+        copy = draw(template, np.random.default_rng(99), PICTURES)
+        distances = {t: unlike(copy, median) for t, median in medians.items()}
+        assert min(distances, key=distances.__getitem__) == template
+
+
+@pytest.mark.parametrize("template", range(0, 60, 4))
+def test_most_of_a_page_is_the_same_for_everybody(template: int) -> None:
+    drawn = np.stack(copies(template, 9))
+    assert (drawn == drawn[0]).all(axis=(0, 3)).mean() > 0.6
+
+
+@pytest.mark.parametrize("template", range(0, 120, 3))
+def test_the_head_of_a_page_is_the_same_for_everybody(template: int) -> None:
+    first, *others = (page[:20] for page in copies(template, 5))
+    assert all(np.array_equal(first, head) for head in others)
+
+
+def test_twins_share_a_layout_in_about_half_of_the_families() -> None:
+    shapes = [[draw(2 * n + k, np.random.default_rng(0)).shape[1] for k in (0, 1)] for n in range(200)]
+    assert 0.4 < np.mean([one == other for one, other in shapes]) < 0.75
+
+
+def test_twins_are_different_templates() -> None:
+    pages = [[draw(2 * n + k, np.random.default_rng(0), PICTURES) for k in (0, 1)] for n in range(60)]
+    twins = [(one, other) for one, other in pages if one.shape == other.shape]
+    assert twins
+    assert all(unlike(one, other) > 0 for one, other in twins)
+
+
+def test_without_pictures_their_places_stay_empty() -> None:
+    magenta = [np.full((8, 8, 3), (255, 0, 255), dtype=np.uint8)]
+
+    def shows_one(template: int, pictures: list[Pixels]) -> bool:
+        page = draw(template, np.random.default_rng(0), pictures)
+        return bool((page == (255, 0, 255)).all(axis=2).any())
+
+    marked = [template for template in range(60) if shows_one(template, magenta)]
+    assert len(marked) > 5
+    assert not any(shows_one(template, []) for template in marked)
