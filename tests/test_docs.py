@@ -163,9 +163,9 @@ def test_generated_parts_are_current() -> None:
 def test_figures_are_in_the_docs_once_they_are_measured() -> None:
     generator = load_generator()
     for part in ("measured", "model", "results", "thresholds"):
-        heads, _, *rows = generator.PARTS[part]().splitlines()
-        assert heads.startswith("|"), part
-        assert rows, part
+        lines = generator.PARTS[part]().splitlines()
+        assert lines[0].startswith("|"), part
+        assert len(lines) > 2, part
 
 
 @needs_model
