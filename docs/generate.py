@@ -127,7 +127,8 @@ def write_model() -> str:
         ("preprocess", f"version {passport.input.preprocess}"),
         ("output", f"`{passport.output.name}`: float32 (N, {passport.output.dimension}), unit length"),
         ("licence", passport.licence),
-        ("default threshold, margin", f"{passport.default_threshold:g}, {passport.default_margin:g}"),
+        ("default FPR per probe", "none" if passport.default_fpr is None else f"{passport.default_fpr:g}"),
+        ("default margin", f"{passport.default_margin:g}"),
         *((f"training: {name}", value) for name, value in _flat(training)),
     ]
     return table(("passport", ""), rows)

@@ -22,11 +22,13 @@ class FakeEmbedder:
     """A page of 2 by 2 pixels is its own vector: twelve numbers, 128 taken for zero, made unit length."""
 
     short_side = 2
-    threshold = 0.8
     margin = 0.02
 
     def __init__(self, model: str = "f") -> None:
         self.contract = Contract(model=model * 64, preprocess=1, dimension=12)
+
+    def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
+        return 0.8
 
     def embed(self, pages: Sequence[Pixels], *, rotations: tuple[int, ...] = (0,)) -> NDArray[np.float32]:
         turned = [[np.rot90(page, degrees // 90) for degrees in rotations] for page in pages]

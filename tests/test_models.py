@@ -102,6 +102,27 @@ def test_a_passport_survives_writing_and_reading(model: Path) -> None:
     assert not list(model.parent.glob("*.partial"))
 
 
+def table_of(*rows: tuple[int, float]) -> tuple[models.Threshold, ...]:
+    return tuple(models.Threshold(0.03, "probe", at, (0,), labels, 600, "dev") for labels, at in rows)
+
+
+@pytest.mark.parametrize(
+    ("labels", "threshold"),
+    [(0, 0.4), (1, 0.4), (10, 0.4), (31, 0.45), (100, 0.5), (1000, 0.6), (10_000_000, 1.0)],
+)
+def test_the_default_threshold_grows_with_the_gallery(model: Path, labels: int, threshold: float) -> None:
+    change(model, thresholds=table_of((100, 0.5), (10, 0.4)), default_fpr=0.03)
+    assert models.read_passport(model).threshold_for(labels, (0,)) == pytest.approx(threshold, abs=1e-3)
+
+
+def test_without_a_row_for_it_the_default_threshold_is_the_passports_own(model: Path) -> None:
+    change(model, thresholds=table_of((100, 0.5)), default_fpr=0.01, default_threshold=0.7)
+    assert models.read_passport(model).threshold_for(100, (0,)) == 0.7
+    change(model, default_fpr=0.03)
+    assert models.read_passport(model).threshold_for(100, (0, 90, 180, 270)) == 0.7
+    assert models.read_passport(model).threshold_for(5000, (0,)) == 0.5
+
+
 def test_the_golden_page_never_changes() -> None:
     page = models.golden_page()
     assert page.shape == (320, 240, 3)
@@ -118,5 +139,5 @@ def test_an_issued_passport_opens_its_model(model: Path) -> None:
     passport = issue_passport(model, name="mine", licence="MIT", default_threshold=0.5, default_margin=0.1)
     embedder = OnnxEmbedder.open(model)
     assert embedder.passport == passport
-    assert (embedder.threshold, embedder.margin) == (0.5, 0.1)
+    assert (embedder.threshold_for(10, (0,)), embedder.margin) == (0.5, 0.1)
     assert np.linalg.norm(passport.golden.vector) == pytest.approx(1, abs=1e-4)

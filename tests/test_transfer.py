@@ -103,6 +103,13 @@ def test_an_export_is_written_whole_or_not_at_all(
     assert [path.name for path in export.parent.glob("all*")] == ["all.zip"]
 
 
+def test_an_export_below_a_file_is_refused_by_name(fake: Recognizer, page_of: PageOf, tmp_path: Path) -> None:
+    fake.register("claim/acme", page_of(1))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(GalleryUnavailable, match=r"x\.zip"):
+        fake.export(tmp_path / "file" / "x.zip")
+
+
 def test_a_missing_export_is_named(fake: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match=r"gone\.zip"):
         fake.import_(tmp_path / "gone.zip")

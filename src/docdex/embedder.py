@@ -55,9 +55,8 @@ class Embedder(Protocol):
         """Pixels that a page's short side must keep when it is decoded; more add nothing to the vector."""
         ...
 
-    @property
-    def threshold(self) -> float:
-        """Cosine below which nothing is claimed, where there is no calibration."""
+    def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
+        """Cosine below which nothing is claimed in a gallery of that many labels, without a calibration."""
         ...
 
     @property
@@ -115,10 +114,9 @@ class OnnxEmbedder:
         """Pixels that a page's short side must keep when it is decoded: two for each of the input."""
         return 2 * self.passport.input.side
 
-    @property
-    def threshold(self) -> float:
-        """Cosine below which nothing is claimed, where there is no calibration."""
-        return self.passport.default_threshold
+    def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
+        """Cosine below which nothing is claimed in a gallery of that many labels, without a calibration."""
+        return self.passport.threshold_for(labels, rotations)
 
     @property
     def margin(self) -> float:
@@ -212,6 +210,7 @@ def issue_passport(
     licence: str,
     default_threshold: float,
     default_margin: float,
+    default_fpr: float | None = None,
     training: dict[str, Any] | None = None,
     measured: dict[str, Any] | None = None,
     thresholds: Sequence[models.Threshold] = (),
@@ -233,6 +232,7 @@ def issue_passport(
         licence=licence,
         default_threshold=default_threshold,
         default_margin=default_margin,
+        default_fpr=default_fpr,
         training=training or {},
         measured=measured or {},
         thresholds=tuple(thresholds),

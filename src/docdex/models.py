@@ -69,8 +69,9 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What a model file promises.
 
     digest: hex SHA-256 of the ONNX file. training: how it was made (config, data, minutes, seeds). measured:
-    tables of results. default_threshold, default_margin: what decisions use where the user has not
-    calibrated.
+    tables of results. default_fpr: the rate per probe that decisions aim at where the user has not
+    calibrated; `thresholds` says what it takes. default_threshold: used where `thresholds` has no row for it.
+    default_margin: a difference of similarities.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     licence: str
     default_threshold: float
     default_margin: float
+    default_fpr: float | None = None
     training: dict[str, Any] = {}
     measured: dict[str, Any] = {}
     thresholds: tuple[Threshold, ...] = ()
@@ -89,6 +91,31 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def contract(self) -> Contract:
         """What vectors of this model share."""
         return Contract(model=self.digest, preprocess=self.input.preprocess, dimension=self.output.dimension)
+
+    def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
+        """Cosine below which nothing is claimed in a gallery of that many labels, before any calibration.
+
+        A stranger has as many chances to look like something as there are labels, so the threshold for one
+        rate per probe grows with the gallery: close to linearly in the logarithm of its size, which is how
+        the measured sizes are joined and the last two carried on. Below the smallest size it stays.
+        """
+        rows = sorted(
+            (row.gallery_labels, row.threshold)
+            for row in self.thresholds
+            if row.per == "probe"
+            and row.fpr == self.default_fpr
+            and row.rotations == rotations
+            and row.gallery_labels is not None
+        )
+        if not rows:
+            return self.default_threshold
+        sizes = np.log([size for size, _ in rows])
+        thresholds = np.array([threshold for _, threshold in rows])
+        size = np.log(max(labels, 1))
+        if size > sizes[-1] and len(rows) > 1:
+            slope = (thresholds[-1] - thresholds[-2]) / (sizes[-1] - sizes[-2])
+            return float(min(thresholds[-1] + slope * (size - sizes[-1]), 1.0))
+        return float(np.interp(size, sizes, thresholds))
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ class Recognizer:
         self._opening = RLock()
         # Held from looking at what is registered until the change is written, so that no rule is outrun.
         self._changing = RLock()
+        self._counted: tuple[int, int] | None = None
         self._opened_gallery: Gallery | None = None
         self._opened_embedder: Embedder | None = None
 
@@ -221,14 +222,11 @@ class Recognizer:
 
     @property
     def threshold(self) -> float:
-        """The similarity below which nothing is claimed: as calibrated, or else the model's default."""
-        try:
-            calibration = self.calibration
-        except GalleryNotFound:
-            calibration = None
-        if calibration is not None and calibration.contract == self.embedder.contract:
-            return calibration.threshold
-        return self.embedder.threshold
+        """The similarity below which nothing is claimed: as calibrated, or else the model's for this size.
+
+        Where there is no calibration, trying rotations or not may make a small difference; this is with.
+        """
+        return self._threshold(ROTATIONS)
 
     # Calibrating
 
@@ -388,13 +386,30 @@ class Recognizer:
                 outcome += planned.outcome
         return outcome
 
+    def _threshold(self, rotations: tuple[int, ...]) -> float:
+        try:
+            calibration, labels = self.calibration, self._count_labels()
+        except GalleryNotFound:
+            calibration, labels = None, 0
+        if calibration is not None and calibration.contract == self.embedder.contract:
+            return calibration.threshold
+        return self.embedder.threshold_for(labels, rotations)
+
+    def _count_labels(self) -> int:
+        """Number of labels with samples; counted again only when the gallery has changed."""
+        version = self.gallery.version
+        if self._counted is None or self._counted[0] != version:
+            self._counted = (version, len(self.gallery.labels()))
+        return self._counted[1]
+
     def _inquire(self, top: int, rotations: bool, threshold: float | None, margin: float | None) -> Inquiry:
+        turns = ROTATIONS if rotations else UPRIGHT
         return Inquiry(
             gallery=self._comparable(),
             embedder=self.embedder,
-            rotations=ROTATIONS if rotations else UPRIGHT,
+            rotations=turns,
             top=top,
-            threshold=self.threshold if threshold is None else threshold,
+            threshold=self._threshold(turns) if threshold is None else threshold,
             margin=self.embedder.margin if margin is None else margin,
         )
 

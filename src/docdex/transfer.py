@@ -14,6 +14,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -59,7 +60,8 @@ def write_export(gallery: Gallery, path: Path) -> int:
     except OSError as error:
         raise GalleryUnavailable(f"The export cannot be written to {path}: {error.strerror}.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing to clear away where nothing could be written
+            partial.unlink()
     return number
 
 

@@ -86,6 +86,16 @@ def test_thresholds_are_what_their_definition_gives(
         assert limit - 1e-6 < row.threshold < limit + 1.01e-4
 
 
+def test_a_smaller_gallery_needs_no_higher_threshold(
+    benchmark_root: Path, embedder: OnnxEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docdex.evaluation.thresholds.GALLERY_SIZES", (1, 2, 30))
+    table = threshold_table(benchmark_root, embedder, data="made")
+    searched = [row for row in table if row.per == "probe" and row.rotations == ROTATIONS and row.fpr == 0.1]
+    assert [row.gallery_labels for row in searched] == [1, 2, 3]
+    assert searched[0].threshold < searched[1].threshold < searched[2].threshold
+
+
 @pytest.mark.parametrize("missing", ["strangers", "flat/cards"])
 def test_without_strangers_or_rivals_there_is_no_threshold(
     missing: str, benchmark_root: Path, embedder: OnnxEmbedder, tmp_path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from docdex.cli.answers import number
 from docdex.cli.command import Command
 from docdex.cli.options import json_option
 from docdex.cli.terminal import print_json, print_line, print_table
+from docdex.errors import MissingExtra
 
 if TYPE_CHECKING:
     from docdex.models import Passport
@@ -104,6 +106,7 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
         ),
         ("output", f"{passport.output.dimension} dimensions"),
         ("licence", passport.licence),
+        ("default FPR per probe", "none" if passport.default_fpr is None else f"{passport.default_fpr:g}"),
         ("default threshold", number(passport.default_threshold)),
         ("default margin", number(passport.default_margin)),
     ]
@@ -112,3 +115,53 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
             text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             lines.append((f"{title} {key}", text))
     return lines
+
+
+@model.command(cls=Command)
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="What the model is called.")
+@click.option("--licence", default="Apache-2.0", show_default=True, help="SPDX name of the weights' licence.")
+@click.option(
+    "--benchmark",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that thresholds are measured on, as for evaluate.",
+)
+@click.option(
+    "--target-fpr",
+    type=float,
+    default=0.03,
+    show_default=True,
+    help="Share of strangers that default thresholds let through: 0.1, 0.03, 0.01 or 0.003.",
+)
+@click.option("--margin", type=float, default=0.03, show_default=True, help="The default margin.")
+def export(
+    *, run: Path, output: Path, name: str, licence: str, benchmark: Path, target_fpr: float, margin: float
+) -> None:
+    """Make a model file with its passport from a training run.
+
+    RUN is the folder that train wrote, OUTPUT the .onnx file to write. Needs the extra `train`.
+
+    \b
+    Example:
+      docdex model export runs/first first.onnx --name first --benchmark dev
+    """
+    try:
+        from docdex.training.release import release_model
+    except ImportError as error:
+        raise MissingExtra(
+            f"Exporting needs more than is installed ({error}): pip install 'docdex[train]'."
+        ) from error
+    passport = release_model(
+        run,
+        output,
+        name=name,
+        licence=licence,
+        benchmark=benchmark,
+        target_fpr=target_fpr,
+        margin=margin,
+    )
+    print_line(
+        f"{output}: {passport.name}, digest {passport.digest[:12]}, {passport.default_fpr:g} per probe"
+    )

@@ -43,7 +43,7 @@ def pixels_of_image(image: Image, limits: Limits) -> NDArray[np.uint8]:
 
     Raises EmptySource, PageTooLarge, and DamagedSource if PIL cannot load what the image was opened from.
     """
-    from PIL import ImageOps  # noqa: PLC0415 - who has an image has PIL
+    from PIL import ImageOps
 
     width, height = image.size
     if width < 1 or height < 1:

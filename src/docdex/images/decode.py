@@ -22,7 +22,7 @@ def decode_image(header: Header, name: str, short_side: int = 0) -> Pixels:
 
     short_side: a JPEG is decoded at 1/2, 1/4 or 1/8 while its short side keeps this many pixels; 0 is full.
     """
-    import cv2  # noqa: PLC0415
+    import cv2
 
     encoded = np.frombuffer(header.data, np.uint8)
     if header.format is Format.JPEG:
@@ -42,7 +42,7 @@ def decode_image(header: Header, name: str, short_side: int = 0) -> Pixels:
 
 def decode_tiff_page(encoded: Pixels, directory: Directory, name: str) -> Pixels:
     """Pixels (H, W, 3) uint8 RGB of the page a patched TIFF begins with. Raises DamagedSource."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
     stored = _decode(encoded, cv2.IMREAD_UNCHANGED, name)
     if directory.white_is_zero and directory.bits == 16:
@@ -54,7 +54,7 @@ def decode_tiff_page(encoded: Pixels, directory: Directory, name: str) -> Pixels
 
 
 def _reduction(header: Header, short_side: int) -> int | None:
-    import cv2  # noqa: PLC0415
+    import cv2
 
     if short_side < 1:
         return None
@@ -69,7 +69,7 @@ def _reduction(header: Header, short_side: int) -> int | None:
 
 
 def _decode(encoded: Pixels, flags: int, name: str) -> NDArray[Any]:
-    import cv2  # noqa: PLC0415
+    import cv2
 
     try:
         with quiet_opencv():
@@ -92,7 +92,7 @@ def to_rgb(stored: NDArray[Any], name: str, *, premultiplied: bool = False) -> P
 
     premultiplied: the colours are multiplied by their alpha already. Raises UnsupportedFormat for others.
     """
-    import cv2  # noqa: PLC0415
+    import cv2
 
     if stored.dtype == np.uint16:
         stored = cv2.convertScaleAbs(stored, alpha=1 / 257)
@@ -111,7 +111,7 @@ def to_rgb(stored: NDArray[Any], name: str, *, premultiplied: bool = False) -> P
 
 def over_white(colour: NDArray[Any], alpha: NDArray[Any], *, premultiplied: bool = False) -> Pixels:
     """What paper shows through: colour (H, W, 3) and alpha (H, W), uint8, laid over white."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
     if int(alpha.min()) == 255:
         return colour
@@ -124,7 +124,7 @@ def over_white(colour: NDArray[Any], alpha: NDArray[Any], *, premultiplied: bool
 
 def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undo an EXIF orientation, 1-8 (EXIF 2.32, tag 0x0112), so that the page stands as it should be seen."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
     if orientation in (5, 6, 7, 8):
         pixels = cv2.transpose(pixels)  # type: ignore[assignment]

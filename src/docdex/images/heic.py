@@ -13,7 +13,7 @@ from docdex.images.page import Limits
 def decode_heic(data: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:
     """Pixels (H, W, 3) uint8 RGB of the primary image. Raises MissingExtra, PageTooLarge, DamagedSource."""
     try:
-        import pillow_heif  # noqa: PLC0415
+        import pillow_heif
     except ImportError as error:
         raise MissingExtra(f"{name} is HEIC, which needs an extra: pip install 'docdex[heic]'.") from error
     try:

@@ -47,7 +47,7 @@ class PdfFile:
     """
 
     def __init__(self, data: bytes, name: str) -> None:
-        import pypdfium2  # noqa: PLC0415
+        import pypdfium2
 
         self._data = data
         self._name = name
@@ -100,7 +100,7 @@ class PdfFile:
 
     @contextlib.contextmanager
     def _open_page(self, number: int, name: str) -> Iterator[pypdfium2.PdfPage]:
-        import pypdfium2  # noqa: PLC0415
+        import pypdfium2
 
         with _lock:
             page = None
@@ -115,7 +115,7 @@ class PdfFile:
 
     def _find_scan(self, page: pypdfium2.PdfPage, name: str, limits: Limits) -> _Scan | None:
         """The JPEG that a page is made of, if that is all there is to see. Raises PageTooLarge."""
-        from pypdfium2 import raw  # noqa: PLC0415
+        from pypdfium2 import raw
 
         image, is_alone = None, True
         for item in page.get_objects(max_depth=_DEEPEST):
@@ -135,7 +135,7 @@ class PdfFile:
         return _Scan(bytes(image.get_data()), page.get_rotation())
 
     def _shows_as_stored(self, image: pypdfium2.PdfImage) -> bool:
-        from pypdfium2 import raw  # noqa: PLC0415
+        from pypdfium2 import raw
 
         colours = (
             raw.FPDF_COLORSPACE_DEVICEGRAY,
@@ -170,7 +170,7 @@ class _Scan:
 
 
 def _is_invisible(item: pypdfium2.PdfObject) -> bool:
-    from pypdfium2 import raw  # noqa: PLC0415
+    from pypdfium2 import raw
 
     # The words that text recognition lays under a scan.
     if item.type != raw.FPDF_PAGEOBJ_TEXT:

@@ -18,7 +18,7 @@ _level_before = _SILENT
 @contextlib.contextmanager
 def quiet_opencv() -> Iterator[None]:
     """Silence OpenCV's log for the block, and put the caller's level back when the last thread leaves."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
     # OpenCV 5 moved the functions; 4.x has them at the top.
     log = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2

@@ -132,7 +132,7 @@ def _parity_images(side: int) -> list[NDArray[np.float32]]:
 def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:
     progress = state["progress"]
     return {
-        "config": msgspec.to_builtins(config),
+        "config": msgspec.json.decode(msgspec.json.encode(config)),
         "steps": progress["step"],
         "images": progress["step"] * config.optim.batch,
         "classes": len(state["centres"]),

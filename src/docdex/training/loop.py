@@ -151,14 +151,6 @@ class Trainer:
             maps = torch.cat([batch[0].float() for batch in views])
             cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
             self.network.head.start_from(cells)
-            self.network.head.train()
-            for module in self.network.head.modules():
-                if isinstance(module, nn.BatchNorm1d):
-                    module.momentum = None  # plain average while starting
-            self.network.head(cells)
-            for module in self.network.head.modules():
-                if isinstance(module, nn.BatchNorm1d):
-                    module.momentum = 0.05
         self.network.eval()
         self.say(f"starting {len(self.table)} centres from clean pages")
         model = to_onnx(self.network, self.config.model.side, "vectors")

@@ -25,6 +25,8 @@ STRIDE_8_BLOCKS = 5
 STRIDE_16_BLOCKS = 11
 """Blocks that end at stride 16 with 112 channels."""
 TRUNK_CHANNELS = 112
+_MOMENTUM = 0.05
+"""How much of a batch norm's statistics is renewed a step."""
 
 
 def lite0_trunk() -> tuple[nn.Sequential, nn.Sequential]:
@@ -87,9 +89,13 @@ class Head(nn.Module):
         super().__init__()
         self.squeeze = nn.Conv2d(TRUNK_CHANNELS, squeeze, 1)
         self.first = nn.Linear(squeeze * grid * grid, dimension)
-        self.first_norm = nn.Sequential(nn.LayerNorm(dimension), nn.BatchNorm1d(dimension))
+        self.first_norm = nn.Sequential(
+            nn.LayerNorm(dimension), nn.BatchNorm1d(dimension, momentum=_MOMENTUM)
+        )
         self.second = nn.Linear(dimension, dimension)
-        self.second_norm = nn.Sequential(nn.LayerNorm(dimension), nn.BatchNorm1d(dimension))
+        self.second_norm = nn.Sequential(
+            nn.LayerNorm(dimension), nn.BatchNorm1d(dimension, momentum=_MOMENTUM)
+        )
 
     def forward(self, cells: Tensor) -> Tensor:
         """Unit vectors (N, dimension) of trunk maps (N, 112, G, G)."""
@@ -102,7 +108,7 @@ class Head(nn.Module):
         """Start as the half-whitened PCA of these trunk maps (N, 112, G, G): an embedding nobody trained.
 
         The squeeze keeps the channels' leading directions, the first layer the grid's; the second is the
-        identity.
+        identity. The batch norms take their statistics from the same maps. Leaves the head in training mode.
         """
         unit = F.normalize(cells.float(), dim=1)
         pixels = unit.permute(0, 2, 3, 1).reshape(-1, TRUNK_CHANNELS)
@@ -123,6 +129,12 @@ class Head(nn.Module):
         self.first.bias.copy_(-self.first.weight @ centre)
         self.second.weight.copy_(torch.eye(dimension))
         self.second.bias.zero_()
+        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm1d)]
+        for norm in norms:
+            norm.momentum = None  # the plain average
+        self.train()(cells)
+        for norm in norms:
+            norm.momentum = _MOMENTUM
 
 
 class EmbeddingNetwork(nn.Module):

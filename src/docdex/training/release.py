@@ -1,0 +1,55 @@
+"""Turn a run into the model that users get, its thresholds measured and its defaults from a stated rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from docdex.embedder import ROTATIONS, OnnxEmbedder
+from docdex.errors import InvalidSetting
+from docdex.evaluation import threshold_table
+from docdex.models import write_passport
+from docdex.training.export import export_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from docdex.models import Passport
+
+
+def release_model(
+    run: Path,
+    output: Path,
+    *,
+    name: str,
+    licence: str,
+    benchmark: Path,
+    target_fpr: float,
+    margin: float,
+) -> Passport:
+    """Export a run with a passport whose default thresholds let at most `target_fpr` of strangers through.
+
+    run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr: per
+    probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
+    difference of similarities.
+
+    Raises what `export_model` and `threshold_table` raise; InvalidSetting for a target that the table lacks.
+    """
+    passport = export_model(
+        run, output, name=name, licence=licence, default_threshold=1.0, default_margin=margin
+    )
+    # The model itself must measure its thresholds, so it is first written with one that claims nothing.
+    table = threshold_table(benchmark, OnnxEmbedder.open(output), data=benchmark.name)
+    chosen = [
+        row for row in table if row.per == "probe" and row.rotations == ROTATIONS and row.fpr == target_fpr
+    ]
+    if not chosen:
+        measured = sorted({row.fpr for row in table if row.per == "probe"})
+        raise InvalidSetting(f"No threshold is measured at {target_fpr:g} a probe; choose one of {measured}.")
+    strictest = max(row.threshold for row in chosen)
+    passport = msgspec.structs.replace(
+        passport, default_fpr=target_fpr, default_threshold=strictest, thresholds=table
+    )
+    write_passport(passport, output)
+    return passport
