@@ -33,6 +33,7 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(self, config: TrainConfig, table: ClassTable, lower: bytes) -> None:
         self.config, self.table, self._lower = config, table, lower
         self._session: onnxruntime.InferenceSession | None = None
+        cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
         self._cumulative = np.cumsum(table.probabilities)
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,7 +103,6 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     """A session of one thread: workers and trainer share the cores already."""
     import onnxruntime
 
-    cv2.setNumThreads(1)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train")
+
+import torch
+
+from docdex.embedder import OnnxEmbedder
+from docdex.errors import TrainingError
+from docdex.models import Threshold, read_passport
+from docdex.preprocess import prepare
+from docdex.training import checkpoint, export
+from docdex.training.config import TrainConfig, read_config
+from docdex.training.export import export_model
+from docdex.training.network import EmbeddingNetwork
+
+THRESHOLD = Threshold(
+    fpr=0.01, per="probe", threshold=0.61, rotations=(0,), gallery_labels=5, strangers=9, data="dev"
+)
+TERMS = {"name": "tiny", "licence": "CC0-1.0", "default_threshold": 0.6, "default_margin": 0.02}
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def page(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+
+
+def test_an_exported_run_is_a_model_that_embeds_like_its_averaged_weights(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "weights" / "tiny.onnx"
+    export_model(run, output, **TERMS, thresholds=[THRESHOLD])
+    embedder = OnnxEmbedder.open(output)
+    state = checkpoint.load(run / "last.pt")
+    network = EmbeddingNetwork.build(msgspec.convert(state["config"], TrainConfig).model).eval()
+    network.load_state_dict(state["averaged"])
+    vectors = embedder.embed([page(0), page(1)])[:, 0]
+    with torch.no_grad():
+        images = torch.from_numpy(np.stack([prepare(page(0), 64), prepare(page(1), 64)]))
+        assert np.abs(vectors - network(images).numpy()).max() < 1e-4
+
+
+def test_the_passport_says_how_the_model_was_made(run: Path, tiny_run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tiny.onnx"
+    issued = export_model(run, output, **TERMS, thresholds=[THRESHOLD])
+    passport = read_passport(output)
+    assert passport == issued
+    assert (passport.input.name, passport.input.side) == ("images", 64)
+    assert (passport.output.name, passport.output.dimension) == ("vectors", 32)
+    assert (passport.name, passport.licence) == ("tiny", "CC0-1.0")
+    assert (passport.default_threshold, passport.default_margin) == (0.6, 0.02)
+    assert passport.thresholds == (THRESHOLD,)
+    assert msgspec.convert(passport.training["config"], TrainConfig) == read_config(tiny_run)
+    assert (passport.training["steps"], passport.training["images"]) == (6, 48)
+    assert passport.training["classes"] == 44
+    assert passport.training["versions"].keys() >= {"docdex", "torch", "onnxruntime", "python"}
+    assert passport.measured == {}
+
+
+def test_the_best_checkpoint_goes_out_with_the_figures_measured_at_it(run: Path, tmp_path: Path) -> None:
+    state = checkpoint.load(run / "last.pt")
+    state["step"] = state["progress"]["step"] = 4
+    state["progress"]["history"] = [
+        {"step": 0, "score": 0.1},
+        {"step": 4, "score": 0.87654, "rank1_flat": 1.0},
+    ]
+    checkpoint.save(run / "best.pt", state)
+    passport = export_model(run, tmp_path / "tiny.onnx", **TERMS)
+    assert passport.training["steps"] == 4
+    assert passport.measured == {"score": 0.8765, "rank1_flat": 1.0}
+
+
+def test_the_same_run_is_exported_with_the_same_digest(run: Path, tmp_path: Path) -> None:
+    one, other = (export_model(run, tmp_path / f"{name}.onnx", **TERMS) for name in ("one", "other"))
+    assert one == other
+
+
+@pytest.mark.parametrize("difference", [1.1e-4, float("nan")])
+def test_a_model_that_computes_something_else_is_not_let_out(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, difference: float
+) -> None:
+    monkeypatch.setattr(export, "largest_difference", lambda *_: difference)
+    with pytest.raises(TrainingError, match="differ from PyTorch's"):
+        export_model(run, tmp_path / "out" / "tiny.onnx", **TERMS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_parity_gate_looks_at_noise_in_several_sizes_and_at_pages() -> None:
+    noise, photos = export._parity_images(32)[:3], export._parity_images(32)[3]
+    assert [len(batch) for batch in noise] == [1, 3, 8]
+    assert photos.shape == (17, 3, 32, 32)
+    assert all(-1 <= batch.min() <= batch.max() <= 1 + 1e-6 for batch in (*noise, photos))
+
+
+def test_a_run_without_checkpoint_or_of_another_docdex_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no such checkpoint"):
+        export_model(tmp_path / "nowhere", tmp_path / "tiny.onnx", **TERMS)
+    state = checkpoint.load(run / "last.pt")
+    for broken in (
+        {"step": 1},
+        {**state, "averaged": {}},
+        {**state, "config": {**state["config"], "surprise": 1}},
+    ):
+        shutil.rmtree(run)
+        checkpoint.save(run / "last.pt", broken)
+        with pytest.raises(TrainingError, match="another docdex"):
+            export_model(run, tmp_path / "tiny.onnx", **TERMS)
+    assert not (tmp_path / "tiny.onnx").exists()

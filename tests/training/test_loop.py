@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train")
+
+import torch
+
+from docdex.errors import TrainingError
+from docdex.training import checkpoint, loop
+from docdex.training.config import OptimConfig, TrainConfig, read_config
+from docdex.training.loop import Trainer, cpu_seconds
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, Any]:
+    Trainer(config, run, resume=resume, say=silent).train()
+    return checkpoint.load(run / "last.pt")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal to the last bit, tensors inside included."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+LEARNED = ("network", "averaged", "centres", "optimiser", "generator")
+
+
+def test_a_run_learns_and_keeps_what_it_learned(tiny_run: Path, tmp_path: Path) -> None:
+    config = read_config(tiny_run)
+    trainer = Trainer(config, tmp_path / "run", say=silent)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    centres = trainer.centres.centres.clone()
+    trainer.train()
+    state = checkpoint.load(tmp_path / "run" / "last.pt")
+    assert state["step"] == 6
+    assert state["progress"]["seconds"] > 0
+    assert msgspec.convert(state["config"], TrainConfig) == config
+    changed = {name for name, value in state["network"].items() if not torch.equal(value, before[name])}
+    assert not any(name.startswith("lower.") for name in changed)
+    assert any(name.startswith("upper.") for name in changed)
+    assert any(name.startswith("head.") for name in changed)
+    assert not torch.equal(state["centres"], centres)
+    record = json.loads((tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    assert record["step"] == 6
+    assert np.isfinite(record["loss"])
+
+
+def test_the_same_config_makes_the_same_weights(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    one, other = checkpoint.load(trained / "last.pt"), train(read_config(tiny_run), tmp_path / "other")
+    assert all(same(one[part], other[part]) for part in LEARNED)
+
+
+def test_another_seed_starts_from_another_network(tiny_run: Path, tmp_path: Path) -> None:
+    config = read_config(tiny_run)
+    one, other = (
+        Trainer(msgspec.structs.replace(config, seed=seed), tmp_path / "run", say=silent) for seed in (3, 4)
+    )
+    assert not same(one.network.state_dict(), other.network.state_dict())
+
+
+def test_killed_and_resumed_a_run_ends_with_the_weights_of_one_that_was_not(
+    tiny_run: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(tiny_run)
+    checkpoint_save = checkpoint.save
+    saves = 0
+
+    def save_then_die(path: Path, state: dict[str, Any]) -> None:
+        nonlocal saves
+        checkpoint_save(path, state)
+        saves += 1
+        if saves == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", save_then_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "killed")
+    assert checkpoint.load(tmp_path / "killed" / "last.pt")["step"] == 3
+    resumed = train(config, tmp_path / "killed", resume=True)
+    uninterrupted = checkpoint.load(trained / "last.pt")
+    assert resumed["step"] == 6
+    assert all(same(resumed[part], uninterrupted[part]) for part in LEARNED)
+
+
+def test_a_finished_run_resumed_stays_as_it_is(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    finished = checkpoint.load(trained / "last.pt")
+    again = train(read_config(tiny_run), shutil.copytree(trained, tmp_path / "run"), resume=True)
+    assert again["step"] == 6
+    assert all(same(finished[part], again[part]) for part in LEARNED)
+
+
+def test_a_run_is_not_overwritten_by_another(tiny_run: Path, tmp_path: Path) -> None:
+    config = read_config(tiny_run)
+    (tmp_path / "last.pt").write_bytes(b"hours of work")
+    with pytest.raises(TrainingError, match="holds a run already"):
+        Trainer(config, tmp_path, say=silent)
+    assert (tmp_path / "last.pt").read_bytes() == b"hours of work"
+
+
+def test_what_cannot_be_resumed_is_said_before_any_data_are_read(tiny_run: Path, tmp_path: Path) -> None:
+    config = read_config(tiny_run)
+    told: list[str] = []
+    with pytest.raises(TrainingError, match="no such checkpoint"):
+        Trainer(config, tmp_path / "nowhere", resume=True, say=told.append)
+    run = tmp_path / "run"
+    state = {"step": 1, "config": msgspec.to_builtins(msgspec.structs.replace(config, seed=9, name="other"))}
+    checkpoint.save(run / "last.pt", state)
+    with pytest.raises(TrainingError, match="another config: name, seed"):
+        Trainer(config, run, resume=True, say=told.append)
+    checkpoint.save(run / "last.pt", {"step": 1, "config": {"nonsense": 1}})
+    with pytest.raises(TrainingError, match="no config of this docdex"):
+        Trainer(config, run, resume=True, say=told.append)
+    assert told == []
+
+
+def test_a_run_whose_data_changed_is_not_resumed(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "data" / "train" / "pages" / "00.png").unlink()
+    with pytest.raises(TrainingError, match="44 classes, the data make 42"):
+        Trainer(read_config(tiny_run), trained, resume=True, say=silent)
+
+
+def test_a_run_may_be_resumed_for_longer(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    config = read_config(tiny_run)
+    longer = msgspec.structs.replace(config, optim=msgspec.structs.replace(config.optim, steps=8))
+    assert train(longer, shutil.copytree(trained, tmp_path / "run"), resume=True)["step"] == 8
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(tiny_run)
+    trainer = Trainer(config, tmp_path / "run", say=silent)
+    loss = trainer.centres.loss
+
+    def burst(vectors: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return loss(vectors, labels, generator) * (float("nan") if trainer.progress.step == 2 else 1)
+
+    monkeypatch.setattr(trainer.centres, "loss", burst)
+    with pytest.raises(TrainingError, match="loss is nan at step 2"):
+        trainer.train()
+    state = checkpoint.load(tmp_path / "run" / "last.pt")
+    assert state["step"] == 2
+    assert all(value.isfinite().all() for value in state["network"].values())
+
+
+class ScriptedValidation:
+    """Stands for the benchmark: its scores are known beforehand."""
+
+    def __init__(self, scores: list[float]) -> None:
+        self.scores = iter(scores)
+
+    def measure(self, _: object) -> dict[str, float]:
+        return dict.fromkeys(loop._CHOSEN_BY, next(self.scores))
+
+
+def test_the_best_checkpoint_is_kept_and_not_the_last(tiny_run: Path, tmp_path: Path) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), validate_minutes=1e-9)
+    trainer = Trainer(config, tmp_path / "run", say=silent)
+    trainer.validation = ScriptedValidation([0.1, 0.2, 0.3, 0.9, 0.4, 0.5, 0.6, 0.7])  # type: ignore[assignment]
+    trainer.train()
+    best, last = (checkpoint.load(tmp_path / "run" / f"{name}.pt") for name in ("best", "last"))
+    assert best["step"] == 3
+    assert last["step"] == 6
+    assert best["progress"]["best"] == last["progress"]["best"] == pytest.approx(0.9)
+    assert [entry["step"] for entry in last["progress"]["history"]] == [0, 1, 2, 3, 4, 5, 6, 6]
+
+
+def test_the_budget_in_minutes_is_kept(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(tiny_run)
+    config = msgspec.structs.replace(config, optim=OptimConfig(batch=8, minutes=5.0, warmup=2))
+    trainer = Trainer(config, tmp_path / "run", say=silent)
+    clock = iter(range(0, 100_000, 60))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    trainer.train()
+    assert trainer.progress.step == 5
+    assert trainer.share_done() == pytest.approx(1)
+
+
+def test_rates_warm_up_by_steps_and_fall_to_nothing_by_the_end() -> None:
+    assert loop._schedule(0.0, 0, 4) == pytest.approx(0.25)
+    assert loop._schedule(0.0, 3, 4) == pytest.approx(1)
+    assert loop._schedule(0.5, 100, 4) == pytest.approx(0.5)
+    assert loop._schedule(1.0, 100, 4) == pytest.approx(0)
+    assert loop._schedule(0.0, 0, 0) == pytest.approx(1)
+
+
+def test_weights_decay_in_matrices_and_kernels_only(tiny_run: Path, tmp_path: Path) -> None:
+    trainer = Trainer(read_config(tiny_run), tmp_path / "run", say=silent)
+    groups = trainer.optimiser.param_groups
+    assert all((p.ndim > 1) == (group["weight_decay"] > 0) for group in groups for p in group["params"])
+    learned = sum(p.requires_grad for p in trainer.network.parameters())
+    assert sum(len(group["params"]) for group in groups) == learned
+
+
+def _spin(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    time.sleep(60)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells of running processes")
+def test_the_cpu_time_of_running_workers_is_counted() -> None:
+    before = cpu_seconds()
+    worker = multiprocessing.get_context("spawn").Process(target=_spin, args=(0.3,))
+    worker.start()
+    try:
+        deadline = time.monotonic() + 20
+        while cpu_seconds() - before < 0.3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert cpu_seconds() - before >= 0.3
+    finally:
+        worker.kill()
+        worker.join()

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train")
+
+import msgspec
+import torch
+from torch.utils.data import DataLoader
+
+from docdex.preprocess import prepare
+from docdex.training.classes import ClassTable
+from docdex.training.config import read_config
+from docdex.training.export import to_onnx
+from docdex.training.network import lite0_trunk
+from docdex.training.views import Batches, CleanVectors
+
+
+@pytest.fixture(scope="module")
+def lower() -> bytes:
+    """The frozen half for images of 64 pixels."""
+    return to_onnx(lite0_trunk()[0], 64, "maps")
+
+
+@pytest.fixture
+def batches(tiny_run: Path, lower: bytes) -> Batches:
+    config = read_config(tiny_run)
+    return Batches(config, ClassTable.build(config.data, lambda _: None), lower)
+
+
+def test_a_batch_holds_maps_and_classes(batches: Batches) -> None:
+    maps, labels = batches[0]
+    assert maps.shape == (8, 40, 8, 8)
+    assert maps.dtype == torch.float16
+    assert labels.shape == (8,)
+    assert labels.dtype == torch.int64
+    assert 0 <= int(labels.min()) <= int(labels.max()) < len(batches.table)
+
+
+# Python 3.12 warns of every fork of a process with threads; the loader forks before any are needed.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_any_number_of_workers_makes_the_same_batches(batches: Batches, workers: int) -> None:
+    alone = [batches[number] for number in range(10, 14)]
+    batches.close()
+    loader = DataLoader(batches, batch_size=None, sampler=range(10, 14), num_workers=workers)
+    for (maps, labels), (expected, classes) in zip(loader, alone, strict=True):
+        assert torch.equal(labels, classes)
+        assert torch.equal(maps, expected)
+
+
+def test_another_number_and_another_seed_make_other_batches(batches: Batches, lower: bytes) -> None:
+    reseeded = Batches(msgspec.structs.replace(batches.config, seed=4), batches.table, lower)
+    maps = batches[0][0]
+    assert not torch.equal(maps, batches[1][0])
+    assert not torch.equal(maps, reseeded[0][0])
+
+
+def test_classes_come_as_often_as_their_probabilities_say(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blank = np.zeros((3, 64, 64), dtype=np.float32)
+    monkeypatch.setattr(batches, "view", lambda *_: blank)
+    monkeypatch.setattr(batches, "maps", lambda images: images)
+    counts = np.zeros(len(batches.table))
+    for number in range(400):
+        counts += np.bincount(batches[number][1].numpy(), minlength=len(counts))
+    expected = batches.table.probabilities * counts.sum()
+    # Stratified within a batch: the spread is smaller than that of independent draws.
+    assert (np.abs(counts - expected) < 4 * np.sqrt(expected)).all()
+
+
+def test_a_view_depends_on_its_generator_alone_and_is_no_clean_page(batches: Batches) -> None:
+    one, other = (batches.view(5, np.random.default_rng(8)) for _ in range(2))
+    assert one.shape == (3, 64, 64)
+    assert one.dtype == np.float32
+    assert np.array_equal(one, other)
+    clean = prepare(batches.table.page(5, np.random.default_rng(8)), 64)
+    assert np.abs(one - clean).mean() > 0.01
+
+
+def test_the_vectors_of_clean_pages_come_in_the_order_of_the_classes(tiny_run: Path) -> None:
+    config = read_config(tiny_run)
+    classes = ClassTable.build(config.data, lambda _: None)
+    mean = to_onnx(torch.nn.Sequential(torch.nn.AvgPool2d(64), torch.nn.Flatten()), 64, "vectors")
+    clean = CleanVectors(config, classes, mean)
+    vectors = torch.cat([clean[number] for number in range(len(clean))])
+    assert vectors.shape == (len(classes), 3)
+    for number in range(24):
+        page = classes.page(number, np.random.default_rng(0))
+        assert np.allclose(vectors[number], prepare(page, 64).mean(axis=(1, 2)), atol=1e-4)
+
+
+def test_clean_vectors_of_more_classes_than_a_chunk_are_all_there(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CleanVectors, "chunk", 10)
+    config = read_config(tiny_run)
+    classes = ClassTable.build(config.data, lambda _: None)
+    model = to_onnx(torch.nn.Sequential(torch.nn.AvgPool2d(64), torch.nn.Flatten()), 64, "vectors")
+    clean = CleanVectors(config, classes, model)
+    assert [len(clean[number]) for number in range(len(clean))] == [10, 10, 10, 10, 4]
