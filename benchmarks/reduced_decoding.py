@@ -1,0 +1,87 @@
+"""How near the vectors of pages decoded at reduced scale are to those decoded in full; prints one JSON object.
+
+    python benchmarks/reduced_decoding.py [--model NAME_OR_PATH] [--step N] [FOLDER ...]
+
+JPEGs below each folder (default: the example pages) are enlarged so that docdex reads them at a half, a
+quarter and an eighth, given the noise of a sensor, and encoded at quality 90. Each is embedded twice: as
+docdex reads it, and decoded in full. The cosine of the two vectors must stay above 0.99. Step N takes every
+Nth file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from docdex import models
+from docdex.embedder import OnnxEmbedder
+from docdex.examples import PAGES
+from docdex.images import read_pages
+
+SCALES = (2, 4, 8)
+NOISE = 4.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="*", type=Path, default=[PAGES])
+    parser.add_argument("--model", default=models.DEFAULT)
+    parser.add_argument("--step", type=int, default=1)
+    options = parser.parse_args()
+    embedder = OnnxEmbedder.open(options.model)
+    paths = [path for folder in options.folders for path in sorted(folder.rglob("*.jpg"))][:: options.step]
+    cosines = {
+        scale: [cosine(embedder, enlarged(path, embedder.short_side * scale)) for path in paths]
+        for scale in SCALES
+    }
+    print(
+        json.dumps(
+            {
+                "benchmark": "reduced_decoding",
+                "opencv": cv2.__version__,
+                "model": embedder.passport.name,
+                "digest": embedder.passport.digest,
+                "files": len(paths),
+                "cosine": {
+                    f"1/{scale}": {
+                        "min": round(min(found), 5),
+                        "p01": round(float(np.percentile(found, 1)), 5),
+                        "median": round(float(np.median(found)), 5),
+                    }
+                    for scale, found in cosines.items()
+                },
+            },
+            indent=2,
+        )
+    )
+
+
+def enlarged(path: Path, short_side: int) -> bytes:
+    """The picture as a JPEG whose short side has at least this many pixels, with noise."""
+    page = cv2.imread(str(path))
+    factor = short_side / min(page.shape[:2])
+    large = cv2.resize(page, None, fx=factor * 1.01, fy=factor * 1.01, interpolation=cv2.INTER_CUBIC)
+    noise = np.zeros(large.shape, np.int16)
+    cv2.setRNGSeed(1)
+    cv2.randn(noise, (0.0,) * 3, (NOISE,) * 3)
+    _, encoded = cv2.imencode(".jpg", cv2.add(large, noise, dtype=cv2.CV_8U), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return encoded.tobytes()
+
+
+def cosine(embedder: OnnxEmbedder, photo: bytes) -> float:
+    """Of the vectors of a photo read as docdex does and decoded in full."""
+    (reduced,) = read_pages(photo, short_side=embedder.short_side)
+    (full,) = read_pages(photo)
+    assert reduced.pixels.shape != full.pixels.shape, "decoded in full both times: nothing to compare"
+    one, other = embedder.embed([reduced.pixels, full.pixels])[:, 0]
+    return float(one @ other)
+
+
+if __name__ == "__main__":
+    main()
