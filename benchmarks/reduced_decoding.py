@@ -1,4 +1,4 @@
-"""How near the vectors of pages decoded at reduced scale are to those decoded in full; prints one JSON object.
+"""How near vectors of pages decoded at reduced scale are to those decoded in full; prints one JSON object.
 
     python benchmarks/reduced_decoding.py [--model NAME_OR_PATH] [--step N] [FOLDER ...]
 
@@ -64,13 +64,12 @@ def main() -> None:
 
 def enlarged(path: Path, short_side: int) -> bytes:
     """The picture as a JPEG whose short side has at least this many pixels, with noise."""
-    page = cv2.imread(str(path))
-    factor = short_side / min(page.shape[:2])
-    large = cv2.resize(page, None, fx=factor * 1.01, fy=factor * 1.01, interpolation=cv2.INTER_CUBIC)
-    noise = np.zeros(large.shape, np.int16)
-    cv2.setRNGSeed(1)
-    cv2.randn(noise, (0.0,) * 3, (NOISE,) * 3)
-    _, encoded = cv2.imencode(".jpg", cv2.add(large, noise, dtype=cv2.CV_8U), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    (page,) = read_pages(path)
+    factor = 1.01 * short_side / min(page.pixels.shape[:2])
+    large = cv2.resize(page.pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(1).normal(0, NOISE, large.shape)
+    photo = np.clip(large + noise, 0, 255).astype(np.uint8)
+    _, encoded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     return encoded.tobytes()
 
 
