@@ -113,8 +113,8 @@ class OnnxEmbedder:
     def short_side(self) -> int:
         """Pixels that a page's short side must keep when it is decoded: two and a half for each of the input.
 
-        At two, vectors of fine print fall to 0.989 cosine of full decoding; at two and a half they stay
-        above 0.99 (`benchmarks/reduced_decoding.py`), and a 12-megapixel photo may still be read at an eighth.
+        At two, vectors of fine print fall to 0.989 cosine of full decoding. At two and a half they stay above
+        0.99 (`benchmarks/reduced_decoding.py`), and a 12-megapixel photo may still be read at an eighth.
         """
         return self.passport.input.side * 5 // 2
 
