@@ -95,7 +95,7 @@ def test_images_are_kept_no_larger_than_asked_and_never_enlarged(tmp_path: Path)
         (np.full((4, 4, 4), (10, 20, 30, 0), np.uint8), [255, 255, 255]),
         (np.full((4, 4, 4), (10, 20, 30, 255), np.uint8), [30, 20, 10]),
         (np.full((4, 4), 0xFFFF, np.uint16), [255, 255, 255]),
-        (np.full((4, 4, 3), (0, 257, 0x8080), np.uint16), [128, 1, 0]),
+        (np.full((4, 4, 3), (0x00FF, 257, 0x40FF), np.uint16), [64, 1, 0]),
     ],
     ids=["grey", "colour", "transparent", "opaque", "16-bit grey", "16-bit colour"],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from docdex.training.templates import draw
+from docdex.training.templates.kinds import KINDS, Kind
+from docdex.training.templates.sheet import Sheet
 
 Pixels = NDArray[np.uint8]
 PICTURES = [np.full((20, 30, 3), level, dtype=np.uint8) for level in (40, 120, 200)]
@@ -68,6 +72,34 @@ def test_most_of_a_page_is_the_same_for_everybody(template: int) -> None:
 def test_the_head_of_a_page_is_the_same_for_everybody(template: int) -> None:
     first, *others = (page[:20] for page in copies(template, 5))
     assert all(np.array_equal(first, head) for head in others)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.draw.__name__)
+def test_the_template_s_own_words_are_the_same_for_everybody_and_so_are_their_places(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[tuple[str, float, float]] = []
+    print_words = Sheet.printed
+
+    def record(sheet: Sheet, x: float, y: float, words: str, **style: object) -> None:
+        printed.append((words, x, y))
+        print_words(sheet, x, y, words, **style)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sheet, "printed", record)
+    monkeypatch.setattr("docdex.training.templates.template.KINDS", (replace(kind, share=1.0),))
+    for number in range(12):
+        seen = []
+        for seed in range(4):
+            printed.clear()
+            draw(number, np.random.default_rng(seed))
+            seen.append(list(printed))
+        assert seen[0]
+        words = [[word for word, _, _ in copy] for copy in seen]
+        assert all(copy == words[0] for copy in words)
+        places = [[x for _, x, _ in copy] for copy in seen]
+        assert all(copy == places[0] for copy in places)
+        if kind.draw.__name__ not in {"_receipt", "_invoice"}:  # lists push down what is below them
+            assert all(copy == seen[0] for copy in seen)
 
 
 def test_twins_share_a_layout_in_about_half_of_the_families() -> None:

@@ -60,6 +60,15 @@ def test_another_number_and_another_seed_make_other_batches(batches: Batches, lo
     assert not torch.equal(maps, reseeded[0][0])
 
 
+def test_the_same_page_is_another_view_in_every_batch_and_place(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = batches.table.pages[0]
+    monkeypatch.setattr(ClassTable, "page", lambda *_: page)
+    maps = torch.cat([batches[number][0] for number in (0, 1)])
+    assert len(maps.flatten(1).unique(dim=0)) == 16
+
+
 def test_classes_come_as_often_as_their_probabilities_say(
     batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
