@@ -63,10 +63,13 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The network: `trunk` to stride 16, a 1x1 squeeze, flatten, Linear-LayerNorm-BatchNorm twice.
 
-    side: of the square input, in pixels. squeeze: channels kept a cell. dimension: of the vectors.
+    trunk: `lite0` with its ImageNet weights, or `dense`, which first learns the maps of `lite0` for
+    `distil_minutes`. side: of the square input, in pixels. squeeze: channels kept a cell. dimension: of the
+    vectors.
     """
 
-    trunk: Literal["lite0"] = "lite0"
+    trunk: Literal["lite0", "dense"] = "lite0"
+    distil_minutes: NotNegative = 0.0
     side: Annotated[int, Meta(ge=32, multiple_of=16)] = 144
     squeeze: Annotated[int, Meta(ge=1, le=112)] = 32
     dimension: Count = 256

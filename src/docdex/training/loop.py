@@ -23,11 +23,12 @@ from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.classes import ClassTable, expand
 from docdex.training.config import TrainConfig, differences
+from docdex.training.dense import distil_maps
 from docdex.training.export import to_onnx
-from docdex.training.network import EmbeddingNetwork
+from docdex.training.network import EmbeddingNetwork, lite0_trunk
 from docdex.training.partial_fc import PartialFC
 from docdex.training.validation import Validation
-from docdex.training.views import Batches, CleanVectors
+from docdex.training.views import Batches, CleanVectors, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +140,8 @@ class Trainer:
 
     def _start(self) -> None:
         """Head from a PCA of training views, batch norms from the same, centres from the clean pages."""
+        if self.config.model.distil_minutes:
+            self._distil()
         self.say("starting the head from a projection of training views")
         self.network.eval()
         with torch.no_grad():
@@ -157,6 +160,24 @@ class Trainer:
         clean = CleanVectors(self.config, self.table, model)
         centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
         self.centres = self._layer(torch.cat(centres))
+
+    def _distil(self) -> None:
+        """Let a trunk that nobody pretrained learn the maps of EfficientNet-Lite0 on the run's own views."""
+        model = self.config.model
+        teacher = open_session(to_onnx(nn.Sequential(*lite0_trunk()), model.side, "maps"))
+        views = DataLoader(
+            self.batches,
+            batch_size=None,
+            sampler=range(2 * _BEYOND, 3 * _BEYOND),
+            num_workers=self.config.workers,
+        )
+        distil_maps(
+            self.network.upper,
+            lambda images: torch.from_numpy(teacher.run(None, {"images": images.numpy()})[0]),
+            (batch[0].float() for batch in views),
+            minutes=model.distil_minutes,
+            say=self.say,
+        )
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:

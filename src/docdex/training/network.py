@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from docdex.errors import MissingExtra
+from docdex.training.dense import DenseTrunk
 
 if TYPE_CHECKING:
     from docdex.training.config import ModelConfig
@@ -147,7 +148,12 @@ class EmbeddingNetwork(nn.Module):
     @classmethod
     def build(cls, config: ModelConfig) -> EmbeddingNetwork:
         """A network with pretrained trunk and a head yet to be started."""
-        lower, upper = lite0_trunk()
+        lower: nn.Module
+        upper: nn.Module
+        if config.trunk == "dense":
+            lower, upper = nn.Identity(), DenseTrunk(TRUNK_CHANNELS)
+        else:
+            lower, upper = lite0_trunk()
         return cls(lower, upper, Head(config.side // 16, config.squeeze, config.dimension))
 
     def forward(self, images: Tensor) -> Tensor:
