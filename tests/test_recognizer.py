@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from docdex import registration
 from docdex.decision import Match
 from docdex.errors import (
+    ConflictingSample,
     ContractMismatch,
     GalleryNotFound,
     GalleryUnavailable,
@@ -290,3 +293,24 @@ def test_a_sample_can_be_removed_by_its_id(tree: Recognizer) -> None:
     (sample,) = tree.samples("id")
     assert tree.remove_samples([sample.id, "nosuch"]) == 1
     assert "id" not in names(tree)
+
+
+def test_two_processes_cannot_register_one_page_under_two_labels_at_once(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_fake(tmp_path / "shared.db") as one, open_fake(tmp_path / "shared.db") as other:
+        one.register("start", page_of(0, 1))
+        decided = registration.plan
+        calls = []
+
+        def outrun(*arguments: Any, **settings: Any) -> Any:
+            planned = decided(*arguments, **settings)
+            calls.append(planned)
+            if len(calls) == 1:  # the other process writes between this one's looking and writing
+                other.register("claim/borealis", page_of(1))
+            return planned
+
+        monkeypatch.setattr(registration, "plan", outrun)
+        with pytest.raises(ConflictingSample, match="claim/borealis"):
+            one.register("claim/acme", page_of(1))
+        assert [count.label for count in one.labels()] == ["claim/borealis", "start"]

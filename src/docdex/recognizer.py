@@ -30,7 +30,7 @@ from docdex.images import Limits, Page, PageSource, Refusal, iter_pages, read_pa
 from docdex.inquiry import Inquiry
 from docdex.labels import is_within, parse
 from docdex.reembedding import Reembedding, reembed
-from docdex.registration import Registration, draft_samples, label_tree, plan, refuse_all
+from docdex.registration import Registration, draft_samples, label_tree, refuse_all, write_by_rules
 from docdex.strangers import CalibrationReport, calibrate
 
 if TYPE_CHECKING:
@@ -379,11 +379,13 @@ class Recognizer:
             if samples:
                 with self._changing:
                     gallery = self._comparable(create=True)
-                    planned = plan(samples, gallery, threshold=self.threshold, allow_conflict=allow_conflict)
-                    if atomic and planned.outcome.refusals:
-                        raise refuse_all(planned.outcome.refusals)
-                    gallery.upsert(planned.samples)
-                outcome += planned.outcome
+                    outcome += write_by_rules(
+                        samples,
+                        gallery,
+                        threshold=self.threshold,
+                        atomic=atomic,
+                        allow_conflict=allow_conflict,
+                    )
         return outcome
 
     def _threshold(self, rotations: tuple[int, ...]) -> float:

@@ -144,6 +144,23 @@ def plan(drafts: Sequence[Sample], gallery: Gallery, *, threshold: float, allow_
     )
 
 
+def write_by_rules(
+    drafts: Sequence[Sample], gallery: Gallery, *, threshold: float, atomic: bool, allow_conflict: bool
+) -> Registration:
+    """Write what `plan` keeps of the drafts, in one transaction; what came of it.
+
+    Raises `RegistrationRefused` when `atomic` and any is refused; nothing is written then.
+    """
+    while True:
+        version = gallery.version
+        planned = plan(drafts, gallery, threshold=threshold, allow_conflict=allow_conflict)
+        if atomic and planned.outcome.refusals:
+            raise refuse_all(planned.outcome.refusals)
+        # Another process may have written meanwhile: then the rules are applied again, to what is there now.
+        if gallery.upsert(planned.samples, version=version):
+            return planned.outcome
+
+
 def refuse_all(refusals: Sequence[Refusal]) -> RegistrationRefused:
     """The error for a batch of which nothing is registered because of these."""
     first = refusals[0]

@@ -92,6 +92,15 @@ def test_a_sample_of_a_known_id_replaces_it(gallery: Gallery, other: Gallery) ->
     assert answers(other, 0, 0, 1, 0) == [("c", "1"), ("b", "2")]
 
 
+def test_what_was_decided_on_an_older_version_is_not_written(gallery: Gallery, other: Gallery) -> None:
+    before = gallery.version
+    other.upsert([sample("1")])
+    assert not gallery.upsert([sample("2")], version=before)
+    assert [entry.id for entry in gallery.entries()] == ["1"]
+    assert gallery.upsert([sample("2")], version=gallery.version)
+    assert [entry.id for entry in other.entries()] == ["1", "2"]
+
+
 def test_of_one_id_given_twice_the_last_is_kept(gallery: Gallery) -> None:
     gallery.upsert([sample("1", "a"), sample("1", "b")])
     assert [(each.id, each.label) for each in gallery.scan()] == [("1", "b")]

@@ -47,8 +47,11 @@ class Gallery(Protocol):
         For what is measured on a gallery (a calibration) to say that the gallery has changed since.
         """
 
-    def upsert(self, samples: Sequence[Sample]) -> None:
+    def upsert(self, samples: Sequence[Sample], *, version: int | None = None) -> bool:
         """Keep all samples, or none; one whose id exists replaces it; of one id given twice the last is kept.
+
+        version: write only if the gallery is still at this version, so that what was decided on what it held
+        then still holds; False, and nothing written, if it has changed.
 
         Raises ContractMismatch for a vector of another dimension, or that is no finite unit vector;
         InvalidSetting for text that is not valid Unicode.

@@ -110,16 +110,18 @@ class SqliteGallery:
     @property
     def version(self) -> int:
         """See `Gallery.version`: the number of samples ever written, removed and relabelled."""
-        # Both sequences only grow, and only with a change of samples.
         with self._reading() as reader:
-            return int(reader.execute("SELECT total(seq) FROM sqlite_sequence").fetchone()[0])
+            return _version(reader)
 
     # Writing
 
-    def upsert(self, samples: Sequence[Sample]) -> None:
+    def upsert(self, samples: Sequence[Sample], *, version: int | None = None) -> bool:
         """See `Gallery.upsert`."""
         with self._writing() as writer:
+            if version is not None and version != _version(writer):
+                return False
             self._insert(writer, samples, self._contract)
+            return True
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Gallery.delete`."""
@@ -360,6 +362,11 @@ class SqliteGallery:
 
 def _delete(writer: sqlite3.Connection, ids: Iterable[str]) -> int:
     return writer.executemany("DELETE FROM samples WHERE id = ?", ((each,) for each in ids)).rowcount
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The number of changes of samples ever made: both sequences only grow, and only with such a change."""
+    return int(connection.execute("SELECT total(seq) FROM sqlite_sequence").fetchone()[0])
 
 
 def _data_version(connection: sqlite3.Connection) -> int:
