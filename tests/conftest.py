@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from docdex.recognizer import Recognizer
-from fakes import TINY, PageOf, Pixels, open_fake
+from fakes import TINY, PageOf, Pixels, draw_blocks, open_fake
 
 
 @pytest.fixture
@@ -39,10 +39,5 @@ def tiny() -> Path:
 
 @pytest.fixture
 def blocks() -> Callable[[int], Pixels]:
-    """A page of coloured blocks, (256, 192, 3), another one for each seed; `tiny` tells all of them apart."""
-
-    def make(seed: int) -> Pixels:
-        cells = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        return np.repeat(np.repeat(cells, 32, axis=0), 24, axis=1)
-
-    return make
+    """See `draw_blocks`."""
+    return draw_blocks

@@ -1,4 +1,4 @@
-"""Stand-ins for models: a real but tiny one, and an embedder whose similarities are known beforehand."""
+"""Stand-ins for models and pages: a real but tiny one, and an embedder whose similarities are known."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ TINY = Path(__file__).parent / "data" / "tiny.onnx"
 
 Pixels = NDArray[np.uint8]
 PageOf = Callable[..., Pixels]
+
+
+def draw_blocks(*seed: int) -> Pixels:
+    """A page of coloured blocks, (256, 192, 3), another one for each seed; `TINY` tells all of them apart."""
+    cells = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return np.repeat(np.repeat(cells, 32, axis=0), 24, axis=1)
 
 
 class FakeEmbedder:

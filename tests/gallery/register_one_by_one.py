@@ -6,9 +6,6 @@ python register_one_by_one.py GALLERY NAME BATCHES
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docdex.gallery import SqliteGallery
 from gallery_samples import CONTRACT, batch_of

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from docdex.gallery import SqliteGallery
 from gallery_samples import batch_of, content
+from killing import kill_at_work, running
 
 SCRIPT = Path(__file__).with_name("register_one_by_one.py")
 BATCHES = 50
 
 
 def registering(gallery: Path, name: str, batches: int = BATCHES) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), str(gallery), name, str(batches)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return running(SCRIPT, gallery, name, batches)
 
 
 def whole_batches(gallery: SqliteGallery, name: str) -> int:
@@ -30,18 +29,14 @@ def whole_batches(gallery: SqliteGallery, name: str) -> int:
 
 
 def test_killed_in_the_middle_of_registrations_it_keeps_what_it_acknowledged(tmp_path: Path) -> None:
-    rng = random.Random(7)
+    dice = random.Random(7)
     path = tmp_path / "gallery.db"
     killed_at_work = 0
     for number in range(20):
         name = f"round{number}"
         with registering(path, name) as process:
-            assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(rng.randint(1, BATCHES))]  # the first is "open"
-            time.sleep(rng.random() * 0.003)
-            process.kill()
-            lines += process.stdout.readlines()
-        acknowledged = len(lines) - 1
+            said = kill_at_work(process, dice, lines=BATCHES, pause=0.003)
+        acknowledged = said - 1  # the first line is "open"
         killed_at_work += acknowledged < BATCHES
         with SqliteGallery.open(path) as gallery:
             gallery.verify()
