@@ -20,8 +20,15 @@ PageOf = Callable[..., Pixels]
 
 def draw_blocks(*seed: int) -> Pixels:
     """A page of coloured blocks, (256, 192, 3), another one for each seed; `TINY` tells all of them apart."""
-    cells = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    # With their number: to NumPy the seeds 1 and 1, 0 are the same.
+    cells = np.random.default_rng((len(seed), *seed)).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return np.repeat(np.repeat(cells, 32, axis=0), 24, axis=1)
+
+
+def noisy(pixels: Pixels, seed: int) -> Pixels:
+    """Another picture of the same page."""
+    noise = np.random.default_rng(seed).normal(0, 25, pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
 class FakeEmbedder:

@@ -21,7 +21,7 @@ def running(script: Path, *arguments: str | Path | int) -> subprocess.Popen[str]
 
 
 def kill_at_work(process: subprocess.Popen[str], dice: random.Random, *, lines: int, pause: float) -> int:
-    """Kill a process (kill -9) up to `pause` seconds after one of its first `lines` lines; how many it said."""
+    """Kill it (kill -9) up to `pause` seconds after one of its first `lines` lines; how many it said."""
     assert process.stdout is not None
     said = [process.stdout.readline() for _ in range(dice.randint(1, lines))]
     time.sleep(dice.random() * pause)

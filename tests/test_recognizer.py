@@ -25,13 +25,7 @@ from docdex.errors import (
 from docdex.gallery import LabelCount
 from docdex.images import Refusal
 from docdex.recognizer import Recognizer
-from fakes import TINY, PageOf, open_fake
-
-
-def noisy(pixels: np.ndarray, seed: int) -> np.ndarray:
-    noise = np.random.default_rng(seed).normal(0, 25, pixels.shape)
-    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
-
+from fakes import TINY, PageOf, noisy, open_fake
 
 # With a real model
 

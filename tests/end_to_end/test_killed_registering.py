@@ -1,4 +1,4 @@
-"""A process that registers is killed: what it was told is registered is there, whole, for whoever comes next."""
+"""A process that registers is killed: what it acknowledged is there, whole, for whoever comes next."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pytest
 from docdex import Match, Recognizer
 from fakes import TINY
 from killing import kill_at_work, running
-from register_pages import document_of
+from register_pages import SCRIPT, document_of
 
-SCRIPT = Path(__file__).with_name("register_pages.py")
 DOCUMENTS = 50
 PAGES = 2
 

@@ -1,4 +1,4 @@
-"""Registers documents of two pages until it is killed, and says so after each: for the tests beside it.
+"""Registers documents of two pages until it is killed, and says so after each: for tests/end_to_end.
 
 python register_pages.py GALLERY CLERK DOCUMENTS
 """
@@ -6,9 +6,12 @@ python register_pages.py GALLERY CLERK DOCUMENTS
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from docdex import Recognizer
 from fakes import TINY, Pixels, draw_blocks
+
+SCRIPT = Path(__file__)
 
 
 def document_of(clerk: int, number: int) -> tuple[str, list[Pixels]]:
