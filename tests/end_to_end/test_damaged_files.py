@@ -1,4 +1,4 @@
-"""A thousand damaged files, read in a process with little memory: each is an error of ours or pages."""
+"""A thousand damaged files, in processes with little memory: each is an error of ours or an honest answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import random
 import struct
 import subprocess
 import sys
-import textwrap
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,22 +16,49 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from docdex import Recognizer
+from fakes import TINY, draw_blocks
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems do not limit a process's memory"
+)
+
+COMMAND = Path(sys.executable).with_name("docdex")
+FILES = 1000
 KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PDF")
 SIDE = 60_000
 MEMORY = 1536 * 1024 * 1024
 
-READ_ALL = textwrap.dedent("""
-    import json, resource, sys
-    from docdex.errors import DocdexError
-    from docdex.images import Page, iter_pages, mute_decoders
-    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
-    with mute_decoders():
-        for item in iter_pages(sys.argv[1], short_side=256):
-            is_page = isinstance(item, Page)
-            assert is_page or isinstance(item.error, DocdexError), item
-            code = "page" if is_page else item.error.code
-            print(json.dumps([item.source, code, "" if is_page else item.error.message]))
-""")
+RUN_WITH_LITTLE_MEMORY = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+READ_ALL = """
+import json, sys
+from docdex import DocdexError, Page
+from docdex.images import iter_pages, mute_decoders
+with mute_decoders():
+    for item in iter_pages(sys.argv[1]):
+        is_page = isinstance(item, Page)
+        assert is_page or isinstance(item.error, DocdexError), item
+        code = "page" if is_page else item.error.code
+        print(json.dumps([item.source, code, "" if is_page else item.error.message]))
+"""
+
+RECOGNIZE_ALL = """
+import json, sys
+from docdex import DocdexError, Match, Recognizer
+from docdex.images import mute_decoders
+with Recognizer.open(sys.argv[1], model=sys.argv[2]) as dex, mute_decoders():
+    for answer in dex.recognize_many(sys.argv[3]):
+        if isinstance(answer, Match):
+            print(json.dumps([answer.source, answer.page, answer.label, answer.similarity]))
+        else:
+            assert isinstance(answer.error, DocdexError), answer
+            print(json.dumps([answer.source, answer.page, answer.error.code, answer.error.message]))
+"""
 
 
 def _picture() -> Image.Image:
@@ -125,38 +151,77 @@ def _hostile() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit a process's memory")
-def test_a_thousand_damaged_files_are_errors_or_pages_and_never_a_crash(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the thousand files; their names say what was done to them."""
+    folder = tmp_path_factory.mktemp("damaged")
     whole = {kind: _encode(kind) for kind in KINDS}
     hostile = _hostile()
     for name, data in hostile.items():
-        (tmp_path / f"hostile-{name}.jpg").write_bytes(data)
-    for number in range(1000 - len(hostile)):
+        (folder / f"hostile-{name}.jpg").write_bytes(data)
+    for number in range(FILES - len(hostile)):
         dice = random.Random(number)
         kind = KINDS[number % len(KINDS)]
         damage = DAMAGES[number // len(KINDS) % len(DAMAGES)]
         name = f"{kind.lower()}-{damage.__name__[1:]}-{number}.bin"
-        (tmp_path / name).write_bytes(damage(whole[kind], dice))
+        (folder / name).write_bytes(damage(whole[kind], dice))
+    return folder
 
-    done = subprocess.run(
-        [sys.executable, "-c", READ_ALL, str(tmp_path), str(MEMORY)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery that knows the picture which all files once held, and another one."""
+    path = tmp_path_factory.mktemp("gallery") / "docdex.db"
+    with Recognizer.open(path, model=TINY) as dex:
+        dex.register_many([("picture", np.asarray(_picture())), ("other", draw_blocks(1))])
+    return path
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-c", RUN_WITH_LITTLE_MEMORY, str(MEMORY)]
+    return subprocess.run([*launcher, *command], capture_output=True, text=True, check=False)
+
+
+def test_each_is_read_as_pages_or_an_error(damaged: Path) -> None:
+    done = run(sys.executable, "-c", READ_ALL, damaged)
     assert (done.returncode, done.stderr) == (0, "")
 
-    answers: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for line in done.stdout.splitlines():
         source, code, message = json.loads(line)
-        answers.setdefault(Path(source).name, []).append(code)
+        found.setdefault(Path(source).name, []).append(code)
         assert code == "page" or source in message
-    assert len(answers) == 1000
-    for name, codes in answers.items():
+    assert len(found) == FILES
+    for name, codes in found.items():
         if name.startswith("hostile-"):
             assert codes[0] in {"page-too-large", "damaged-source"}, name
         elif "-truncated-" in name:
             # Of a TIFF's two pages, the first may be whole; what is missing is said all the same.
             assert codes[-1] != "page", name
             assert "page" not in codes or name.startswith("tiff"), name
-    assert any("page" in codes for codes in answers.values())
+    assert any("page" in codes for codes in found.values())
+
+
+def test_each_gets_an_honest_answer_or_an_error_from_class_and_command(damaged: Path, gallery: Path) -> None:
+    called = run(sys.executable, "-c", RECOGNIZE_ALL, gallery, TINY, damaged)
+    assert (called.returncode, called.stderr) == (0, "")
+    answers = [json.loads(line) for line in called.stdout.splitlines()]
+    assert {Path(source).name for source, *_ in answers} == {path.name for path in damaged.iterdir()}
+
+    typed = run(COMMAND, "recognize", "--json", "--gallery", gallery, "--model", TINY, damaged)
+    assert (typed.returncode, typed.stderr) == (1, "")
+    records = [json.loads(line) for line in typed.stdout.splitlines()]
+    assert [
+        [record["source"], record["page"], record["error"]["code"], record["error"]["message"]]
+        if record["error"]
+        else [record["source"], record["page"], record["label"], record["similarity"]]
+        for record in records
+    ] == answers
+
+    # All that is left of any of them is the picture, or nothing that resembles it.
+    said = {(record["decision"], record["label"]) for record in records}
+    assert said == {("match", "picture"), ("unknown", None), (None, None)}
+    for record in records:
+        answered, refused = record["similarity"] is not None, record["error"] is not None
+        assert answered != refused, record
+        assert answered == bool(record["candidates"]), record
