@@ -14,11 +14,10 @@ import msgspec
 
 from docdex import health, models, transfer
 from docdex.calibration import Calibration
-from docdex.contract import Contract
+from docdex.contract import require_same
 from docdex.decision import Match
 from docdex.embedder import ROTATIONS, UPRIGHT, Embedder, OnnxEmbedder
 from docdex.errors import (
-    ContractMismatch,
     GalleryNotFound,
     InvalidSetting,
     LabelTaken,
@@ -330,7 +329,7 @@ class Recognizer:
         Raises `ContractMismatch` when its vectors are of another model, `NotAGallery` when it is no export.
         """
         contract, samples = transfer.read_export(Path(path))
-        self._require_mine(contract, os.fspath(path))
+        require_same(contract, self.embedder.contract, os.fspath(path))
         return self._register(samples, atomic=atomic, allow_conflict=allow_conflict)
 
     def reembed(self, *, advance: Callable[[], None] | None = None) -> Reembedding:
@@ -356,15 +355,8 @@ class Recognizer:
     def _comparable(self, *, create: bool = False) -> Gallery:
         """The gallery, whose vectors are sure to be of this model."""
         gallery = self._get_gallery(create=create)
-        self._require_mine(gallery.contract, "The gallery")
+        require_same(gallery.contract, self.embedder.contract, "The gallery")
         return gallery
-
-    def _require_mine(self, contract: Contract, owner: str) -> None:
-        if contract != self.embedder.contract:
-            raise ContractMismatch(
-                f"{owner} holds vectors of {contract}; this is {self.embedder.contract}. "
-                f"Use the model they were made with, or re-embed the gallery."
-            )
 
     def _register(
         self, found: Iterator[Sample | Refusal], *, atomic: bool, allow_conflict: bool

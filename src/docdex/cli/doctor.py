@@ -13,8 +13,9 @@ import onnxruntime
 from docdex.cli.command import Command
 from docdex.cli.options import gallery_option, json_option, model_options
 from docdex.cli.terminal import counted, print_json, print_table
+from docdex.contract import require_same
 from docdex.embedder import OnnxEmbedder
-from docdex.errors import DocdexError, GalleryNotFound
+from docdex.errors import ContractMismatch, DocdexError, GalleryNotFound
 from docdex.recognizer import Recognizer
 
 _PACKAGES = (
@@ -107,15 +108,11 @@ def _gallery(path: str, model: str) -> list[Finding]:
         said = f"{path}: {counted(samples, 'sample')} of {counted(labels, 'label')}, read completely"
         findings = [Finding("gallery", "ok", said)]
         try:
-            fits = dex.gallery.contract == dex.embedder.contract
+            require_same(dex.gallery.contract, dex.embedder.contract, path)
+        except ContractMismatch as error:
+            return [*findings, Finding("contract", "fault", error.message)]
         except DocdexError:
             return findings  # the model has its own finding
-        if not fits:
-            said = (
-                f"the vectors are of {dex.gallery.contract}, the model is {dex.embedder.contract}: "
-                "name the model they were made with, or re-embed"
-            )
-            return [*findings, Finding("contract", "fault", said)]
         return [*findings, _calibration(dex)]
 
 

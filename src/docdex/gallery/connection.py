@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docdex.contract import Contract
-from docdex.errors import ContractMismatch, GalleryNotFound, GalleryUnavailable, NotAGallery
+from docdex.contract import Contract, require_same
+from docdex.errors import GalleryNotFound, GalleryUnavailable, NotAGallery
 from docdex.gallery.migrations import APPLICATION_ID, MIGRATIONS, migrate
 
 PATIENCE = 10.0  # seconds to wait for another process's write
@@ -120,7 +120,7 @@ def prepare(
             raise
     found = read_contract(connection, path)
     if contract is not None:
-        require_same(found, contract, path)
+        require_same(found, contract, f"Gallery {path}")
     return found
 
 
@@ -138,15 +138,6 @@ def write_contract(connection: sqlite3.Connection, contract: Contract) -> None:
     connection.execute(
         "INSERT INTO contract VALUES (?, ?, ?)", (contract.model, contract.preprocess, contract.dimension)
     )
-
-
-def require_same(found: Contract, wanted: Contract, path: Path) -> None:
-    """Raise ContractMismatch, stating both, unless the gallery has the contract wanted."""
-    if found != wanted:
-        raise ContractMismatch(
-            f"Gallery {path} holds vectors of {found}; asked for are {wanted}. "
-            "Use the model it was made with, or re-embed it with `docdex gallery re-embed`."
-        )
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

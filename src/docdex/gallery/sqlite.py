@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from docdex.contract import Contract
+from docdex.contract import Contract, require_same
 from docdex.errors import ContractMismatch, GalleryUnavailable, InvalidSetting
 from docdex.gallery.connection import (
     connect,
@@ -30,7 +30,6 @@ from docdex.gallery.connection import (
     read_contract,
     refusals,
     require_place,
-    require_same,
     write_contract,
 )
 from docdex.gallery.migrations import expected_schema, schema
@@ -246,7 +245,7 @@ class SqliteGallery:
             self._require_open()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                require_same(read_contract(self._writer, self.path), self._contract, self.path)
+                self._require_contract(self._writer)
                 yield self._writer
                 if self._writer.in_transaction:
                     self._writer.execute("COMMIT")
@@ -275,7 +274,7 @@ class SqliteGallery:
         """A read transaction: whatever is read in the block was so at one moment, and of our contract."""
         connection.execute("BEGIN")
         try:
-            require_same(read_contract(connection, self.path), self._contract, self.path)
+            self._require_contract(connection)
             yield
         finally:
             if connection.in_transaction:
@@ -354,6 +353,9 @@ class SqliteGallery:
         return Sample(
             **msgspec.structs.asdict(_entry(entry)), vector=self._vectors([vector])[0], thumbnail=thumbnail
         )
+
+    def _require_contract(self, connection: sqlite3.Connection) -> None:
+        require_same(read_contract(connection, self.path), self._contract, f"Gallery {self.path}")
 
     def _require_open(self) -> None:
         if self._closed:
