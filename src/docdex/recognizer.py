@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeAlias
-
-import msgspec
 
 from docdex import health, models, transfer
 from docdex.calibration import Calibration
@@ -30,15 +27,13 @@ from docdex.inquiry import Inquiry
 from docdex.labels import is_within, parse
 from docdex.reembedding import Reembedding, reembed
 from docdex.registration import Registration, draft_samples, label_tree, refuse_all, write_by_rules
-from docdex.strangers import CalibrationReport, calibrate
+from docdex.strangers import CalibrationReport, calibrate, keeping_calibration, read_calibration
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 Sources: TypeAlias = "PageSource | Iterable[PageSource]"
 """Any number of files, folders, PDFs, bytes, arrays or images."""
-
-_CALIBRATION = "calibration"
 
 _DRAFTS_AT_ONCE = 64
 """Samples of one transaction where a batch need not be all or nothing."""
@@ -245,23 +240,20 @@ class Recognizer:
         Raises `TooFewPages` with the number needed, and `CalibrationError` where no threshold can be
         measured; the gallery then keeps what it had.
         """
-        gallery = self._comparable()
-        report = calibrate(
-            gallery,
+        turns = ROTATIONS if rotations else UPRIGHT
+        return calibrate(
+            self._comparable(),
             self.embedder,
             self._read(strangers, pages),
             target_fpr=target_fpr,
-            rotations=ROTATIONS if rotations else UPRIGHT,
-            threshold=self.threshold,
+            rotations=turns,
+            threshold=self._threshold(turns),
         )
-        gallery.write_setting(_CALIBRATION, report.calibration.encode())
-        return report
 
     @property
     def calibration(self) -> Calibration | None:
         """What `calibrate` measured last for this gallery. Raises `CalibrationError` if it cannot be read."""
-        stored = self.gallery.read_setting(_CALIBRATION)
-        return None if stored is None else Calibration.decode(stored)
+        return read_calibration(self.gallery)
 
     def calibration_doubts(self, *, rotations: bool = True) -> tuple[str, ...]:
         """Why the calibration may no longer hold, one sentence each; none without a calibration."""
@@ -295,7 +287,7 @@ class Recognizer:
         raised.
         """
         old, new = parse(old), parse(new)
-        with self._changing, self._keeping_calibration():
+        with self._changing, keeping_calibration(self.gallery):
             moved = {entry.id: parse(new + entry.label[len(old) :]) for entry in self.samples(old)}
             taken = [
                 label for label, _ in self.labels() if is_within(label, new) and not is_within(label, old)
@@ -310,7 +302,7 @@ class Recognizer:
 
     def remove_samples(self, ids: Sequence[str]) -> int:
         """Remove samples by id; the number that were there."""
-        with self._changing, self._keeping_calibration():
+        with self._changing, keeping_calibration(self.gallery):
             return self.gallery.delete(ids)
 
     def check(self, *, threshold: float | None = None) -> health.Health:
@@ -406,12 +398,3 @@ class Recognizer:
             threshold=self._threshold(turns) if threshold is None else threshold,
             margin=self.embedder.margin if margin is None else margin,
         )
-
-    @contextmanager
-    def _keeping_calibration(self) -> Iterator[None]:
-        """For changes that let no further stranger in: a calibration that held goes on holding."""
-        calibration, before = self.calibration, self.gallery.version
-        yield
-        if calibration is not None and calibration.version == before:
-            renewed = msgspec.structs.replace(calibration, version=self.gallery.version)
-            self.gallery.write_setting(_CALIBRATION, renewed.encode())

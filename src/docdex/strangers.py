@@ -1,10 +1,13 @@
-"""Find out how near strangers come to a gallery, and from that the threshold that keeps them out."""
+"""Find out how near strangers come to a gallery, and keep with it the threshold that keeps them out."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from docdex.calibration import Calibration, find_threshold
 from docdex.decision import rank_labels
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from docdex.gallery import Gallery
+
+_SETTING = "calibration"
 
 
 class PageName(NamedTuple):
@@ -70,10 +75,10 @@ def calibrate(
     rotations: tuple[int, ...],
     threshold: float,
 ) -> CalibrationReport:
-    """The threshold for a gallery as it is, measured on pages of other types; nothing is written.
+    """Measure the threshold for a gallery as it is on pages of other types, and keep it with the gallery.
 
     threshold: the one in use so far, by which suspects are told. Raises what `find_threshold` raises, and
-    `CalibrationError` for a gallery without samples.
+    `CalibrationError` for a gallery without samples; the gallery then keeps what it had.
     """
     version, samples = gallery.version, gallery.count()
     if samples == 0:
@@ -96,9 +101,26 @@ def calibrate(
         rotations=rotations,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
+    gallery.write_setting(_SETTING, calibration.encode())
     suspects = [stranger for stranger in measurement.strangers if stranger.similarity >= threshold]
     suspects.sort(key=lambda stranger: (-stranger.similarity, stranger.name))
     return CalibrationReport(calibration, tuple(suspects), measurement)
+
+
+def read_calibration(gallery: Gallery) -> Calibration | None:
+    """What was measured last for a gallery. Raises `CalibrationError` if it cannot be read."""
+    stored = gallery.read_setting(_SETTING)
+    return None if stored is None else Calibration.decode(stored)
+
+
+@contextmanager
+def keeping_calibration(gallery: Gallery) -> Iterator[None]:
+    """For changes that let no further stranger in: a calibration that held goes on holding."""
+    calibration, before = read_calibration(gallery), gallery.version
+    yield
+    if calibration is not None and calibration.version == before:
+        renewed = msgspec.structs.replace(calibration, version=gallery.version)
+        gallery.write_setting(_SETTING, renewed.encode())
 
 
 def measure(
