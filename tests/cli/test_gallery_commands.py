@@ -126,7 +126,7 @@ def test_the_doctor_names_what_is_broken(run: Run, tiny: Path, tmp_path: Path) -
 
 def test_the_doctor_tells_a_gallery_of_another_model(run: Run, other_model: Path) -> None:
     said = run("doctor --model", other_model, code=1).stdout
-    assert "contract\tfault\tthe vectors are of model" in said
+    assert "contract\tfault\tThe gallery holds vectors of model" in said
 
 
 def test_the_doctor_misses_no_gallery_that_was_never_made(dex: Run) -> None:

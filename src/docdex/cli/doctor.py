@@ -108,7 +108,7 @@ def _gallery(path: str, model: str) -> list[Finding]:
         said = f"{path}: {counted(samples, 'sample')} of {counted(labels, 'label')}, read completely"
         findings = [Finding("gallery", "ok", said)]
         try:
-            require_same(dex.gallery.contract, dex.embedder.contract, path)
+            require_same(dex.gallery.contract, dex.embedder.contract, "The gallery")
         except ContractMismatch as error:
             return [*findings, Finding("contract", "fault", error.message)]
         except DocdexError:
