@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Box, Canvas
-from .ornaments import (
+from docdex.examples.canvas import Box, Canvas
+from docdex.examples.ornaments import (
     curved_band,
     draw_arms,
     draw_barcode,
@@ -18,7 +18,7 @@ from .ornaments import (
     draw_waves,
     machine_lines,
 )
-from .people import day, digits, draw_portrait, person, pick
+from docdex.examples.people import day, digits, draw_portrait, person, pick
 
 
 def utopia_gen1(rng: np.random.Generator) -> Canvas:

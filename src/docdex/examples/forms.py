@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Box, Canvas
-from .ornaments import (
+from docdex.examples.canvas import Box, Canvas
+from docdex.examples.ornaments import (
     INK,
     draw_barcode,
     draw_matrix_code,
@@ -15,7 +15,7 @@ from .ornaments import (
     draw_waves,
     write_by_hand,
 )
-from .people import day, digits, person, pick
+from docdex.examples.people import day, digits, person, pick
 
 DAMAGE = (
     "Water came through the kitchen ceiling",

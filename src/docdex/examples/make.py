@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docdex.capture import capture
-
-from . import PAGES, Entry, Kind, cards, forms, papers, scenes, strangers
-from .canvas import Canvas
+from docdex.examples import PAGES, Entry, Kind, cards, forms, papers, scenes, strangers
+from docdex.examples.canvas import Canvas
 
 Draw = Callable[[np.random.Generator], Canvas]
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import Align, Box, Canvas, smooth
-from .people import Person, pick
+from docdex.examples.canvas import Align, Box, Canvas, smooth
+from docdex.examples.people import Person, pick
 
 INK = "#27408f"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Box, Canvas, smooth
-from .ornaments import (
+from docdex.examples.canvas import Box, Canvas, smooth
+from docdex.examples.ornaments import (
     draw_arms,
     draw_barcode,
     draw_matrix_code,
@@ -15,7 +15,7 @@ from .ornaments import (
     draw_stamp,
     draw_waves,
 )
-from .people import day, digits, person, pick
+from docdex.examples.people import day, digits, person, pick
 
 SENTENCES = (
     "Thank you for your letter about the footpath behind the old mill.",

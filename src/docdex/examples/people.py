@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from .canvas import Box, Canvas, arc, smooth
+from docdex.examples.canvas import Box, Canvas, arc, smooth
 
 T = TypeVar("T")
 Hair = Literal["short", "parted", "long", "bob", "curls", "bun", "bald"]

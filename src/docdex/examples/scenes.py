@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import Box, Canvas, arc, smooth
-from .ornaments import write_by_hand
-from .papers import SENTENCES
-from .people import pick, shade
+from docdex.examples.canvas import Box, Canvas, arc, smooth
+from docdex.examples.ornaments import write_by_hand
+from docdex.examples.papers import SENTENCES
+from docdex.examples.people import pick, shade
 
 
 def concert_poster(rng: np.random.Generator) -> Canvas:

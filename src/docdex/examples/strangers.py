@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Box, Canvas
-from .ornaments import (
+from docdex.examples.canvas import Box, Canvas
+from docdex.examples.ornaments import (
     INK,
     draw_arms,
     draw_barcode,
@@ -18,8 +18,8 @@ from .ornaments import (
     draw_waves,
     write_by_hand,
 )
-from .papers import SENTENCES, write_paragraphs
-from .people import day, digits, draw_portrait, person
+from docdex.examples.papers import SENTENCES, write_paragraphs
+from docdex.examples.people import day, digits, draw_portrait, person
 
 
 def arcadia_id(rng: np.random.Generator) -> Canvas:
