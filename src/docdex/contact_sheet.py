@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from docdex.decision import Verdict
 
 WIDTH = 1600
 COLUMNS = 4
@@ -38,7 +39,7 @@ class Row:
     """
 
     probe: NDArray[np.uint8]
-    decision: Literal["match", "ambiguous", "unknown"]
+    decision: Verdict
     label: str | None
     similarity: float | None
     nearest: str | None = None

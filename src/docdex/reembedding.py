@@ -37,20 +37,23 @@ def reembed(
     A thumbnail is small (`docdex.thumbnails.LONG_SIDE`), so vectors made from one are a little less exact.
     Raises what the gallery raises, and `NotAGallery` for a thumbnail that is damaged.
     """
-    origins = {"source": 0, "thumbnail": 0}
+    from_sources = from_thumbnails = 0
 
     def renewed() -> Iterator[Sample]:
+        nonlocal from_sources, from_thumbnails
         for sample in gallery.scan():
             pixels = _read_source(sample, limits, embedder.short_side)
-            origins["thumbnail" if pixels is None else "source"] += 1
             if pixels is None:
                 pixels = read_thumbnail(sample.thumbnail)
+                from_thumbnails += 1
+            else:
+                from_sources += 1
             yield msgspec.structs.replace(sample, vector=embedder.embed([pixels])[0, 0])
             if advance is not None:
                 advance()
 
     gallery.rebuild(embedder.contract, renewed())
-    return Reembedding(origins["source"], origins["thumbnail"])
+    return Reembedding(from_sources, from_thumbnails)
 
 
 def _read_source(sample: Sample, limits: Limits, short_side: int) -> NDArray[np.uint8] | None:

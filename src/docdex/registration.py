@@ -115,8 +115,8 @@ def plan(drafts: Sequence[Sample], gallery: Gallery, *, threshold: float, allow_
 
     - The same page under the same label is known already: nothing changes.
     - The same page under another label is refused (`ConflictingSample`) unless `allow_conflict`: one of the
-    two is a mistake as a rule, and probes of it would be ambiguous for ever. - A sample whose nearest label
-    contradicts its own, at or above `threshold`, is accepted with a warning.
+      two is a mistake as a rule, and probes of it would be ambiguous for ever.
+    - A sample whose nearest label contradicts its own, at or above `threshold`, is accepted with a warning.
     """
     kept: list[Sample] = []
     known: list[Entry] = []
