@@ -16,7 +16,7 @@ PAGES = Path(__file__).parent / "pages"
 Kind = Literal["registered", "probe", "stranger"]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Listed(msgspec.Struct, frozen=True):
     """One line of `pages/manifest.json`: a file below `pages` and what it shows."""
 
     kind: Kind
@@ -39,7 +39,7 @@ class Example:
 
 def load_examples() -> tuple[Example, ...]:
     """All example pages: registered ones first, then probes in the order of their labels, then strangers."""
-    entries = msgspec.json.decode((PAGES / "manifest.json").read_bytes(), type=list[Entry])
+    entries = msgspec.json.decode((PAGES / "manifest.json").read_bytes(), type=list[Listed])
     return tuple(Example(entry.kind, entry.label, PAGES / entry.file) for entry in entries)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docdex.capture import capture
-from docdex.examples import PAGES, Entry, Kind, cards, forms, papers, scenes, strangers
+from docdex.examples import PAGES, Kind, Listed, cards, forms, papers, scenes, strangers
 from docdex.examples.canvas import Canvas
 
 Draw = Callable[[np.random.Generator], Canvas]
@@ -111,13 +111,13 @@ def shrink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _save(folder: Path, file: str, pixels: NDArray[np.uint8], kind: Kind, label: str | None) -> Entry:
+def _save(folder: Path, file: str, pixels: NDArray[np.uint8], kind: Kind, label: str | None) -> Listed:
     path = folder / file
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(shrink(pixels), cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
     path.write_bytes(encoded.tobytes())
-    return Entry(kind, label, file)
+    return Listed(kind, label, file)
 
 
 def _generator(name: str, instance: int) -> np.random.Generator:
