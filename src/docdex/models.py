@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from docdex.contract import Contract
 from docdex.errors import InvalidPassport, ModelMismatch, ModelNotFound
+from docdex.whole_file import whole_file
 
 DEFAULT = "first"
 """The packaged model that is used when none is named."""
@@ -197,9 +198,8 @@ def read_passport(onnx: Path) -> Passport:
 def write_passport(passport: Passport, onnx: Path) -> Path:
     """Write a passport beside its model file, whole or not at all; its path."""
     path = passport_path(onnx)
-    partial = path.with_suffix(".json.partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(passport), indent=2) + b"\n")
     return path
 
 

@@ -14,7 +14,6 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -26,6 +25,7 @@ from docdex.contract import Contract
 from docdex.errors import DocdexError, GalleryUnavailable, NotAGallery, SourceNotFound
 from docdex.gallery import Entry, Sample
 from docdex.labels import parse
+from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
     from docdex.gallery import Gallery
@@ -52,17 +52,11 @@ def write_export(gallery: Gallery, path: Path) -> int:
 
     Memory does not grow with the gallery. Raises `GalleryUnavailable` when the file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        with zipfile.ZipFile(partial, "w") as archive:
-            number = _write_members(gallery, archive)
-        partial.replace(path)
+        with whole_file(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+            return _write_members(gallery, archive)
     except OSError as error:
         raise GalleryUnavailable(f"The export cannot be written to {path}: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):  # nothing to clear away where nothing could be written
-            partial.unlink()
-    return number
 
 
 def read_export(path: Path) -> tuple[Contract, Iterator[Sample]]:

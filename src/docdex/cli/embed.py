@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from docdex.cli.terminal import counted, print_line, track
 from docdex.embedder import OnnxEmbedder, embed_batches
 from docdex.errors import InvalidSetting
 from docdex.images import Limits, Refusal, iter_pages
+from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,13 +101,8 @@ def _titles(sources: tuple[str, ...]) -> dict[str, str]:
 
 def _write(output: Path, vectors: NDArray[np.float32], names: list[str]) -> None:
     """Write both arrays, whole or not at all."""
-    partial = output.with_name(f"{output.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with whole_file(output) as partial, partial.open("wb") as file:
             np.savez(file, vectors=vectors, names=np.array(names, dtype=np.str_))
-        partial.replace(output)
     except OSError as error:
         raise click.FileError(str(output), error.strerror) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()

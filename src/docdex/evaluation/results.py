@@ -8,6 +8,7 @@ import msgspec
 
 from docdex.errors import InvalidSetting, SourceNotFound
 from docdex.evaluation.protocol import Capture
+from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +56,8 @@ class PeerResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def write_results(results: Sequence[PeerResult], path: Path) -> None:
     """Write results as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(list(results)), indent=1) + b"\n")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(list(results)), indent=1) + b"\n")
 
 
 def read_results(path: Path) -> list[PeerResult]:
