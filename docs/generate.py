@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from inspect import cleandoc
 from pathlib import Path
@@ -203,6 +204,9 @@ PARTS: dict[str, Callable[..., str]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Rewrite the pages, or check them; the exit code."""
+    parser = ArgumentParser(description="Rewrite the generated parts of the docs that are out of date.")
+    parser.add_argument("--check", action="store_true", help="only name the pages; exit code 1 if any")
+    check = parser.parse_args(arguments).check
     stale = [
         (page, written)
         for page in find_pages()
@@ -210,9 +214,9 @@ def main(arguments: Sequence[str]) -> int:
     ]
     for page, written in stale:
         print(page.relative_to(ROOT))
-        if "--check" not in arguments:
+        if not check:
             page.write_text(written, encoding="utf-8")
-    return int(bool(stale) and "--check" in arguments)
+    return int(bool(stale) and check)
 
 
 if __name__ == "__main__":
