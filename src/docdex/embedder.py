@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from docdex.contract import Contract
 
+# Some builds of ONNX Runtime report to their maker unless told not to; documents are nobody's business.
+onnxruntime.disable_telemetry_events()
+
 UPRIGHT = (0,)
 ROTATIONS = (0, 90, 180, 270)
 """The ways a page can lie: degrees by which it is turned counter-clockwise before it is embedded."""

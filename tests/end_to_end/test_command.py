@@ -91,12 +91,22 @@ def test_a_closed_pipe_is_no_accident(folder: Path) -> None:
     assert said == b""
 
 
+# A shell ignores the signal for what it runs in the background, tests included, and children inherit that.
+HEARING_CTRL_C = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys\n"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]
+
+
 def test_ctrl_c_ends_the_command_quietly_with_130(folder: Path) -> None:
     # Opening a pipe waits for the other side: when ours opens, the command is in the middle of reading.
     os.mkfifo(folder / "endless.png")
     with (
         subprocess.Popen(
-            [COMMAND, "recognize", "endless.png", "--model", TINY],
+            [*HEARING_CTRL_C, COMMAND, "recognize", "endless.png", "--model", TINY],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -145,7 +155,7 @@ def test_ctrl_c_on_a_terminal_takes_the_bar_away_and_gives_the_cursor_back(
     person, program = terminal
     os.mkfifo(folder / "endless.png")
     process = subprocess.Popen(
-        [COMMAND, "recognize", "endless.png", "--model", TINY],
+        [*HEARING_CTRL_C, COMMAND, "recognize", "endless.png", "--model", TINY],
         cwd=folder,
         stdin=program,
         stdout=program,

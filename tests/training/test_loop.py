@@ -234,3 +234,24 @@ def test_the_cpu_time_of_running_workers_is_counted() -> None:
     finally:
         worker.kill()
         worker.join()
+
+
+def test_a_run_starts_where_another_got(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained), seed=9)
+    trainer = Trainer(config, tmp_path / "next", say=silent)
+    before = checkpoint.load(trained / "last.pt")
+    assert same(dict(trainer.network.state_dict()), before["averaged"])
+    # The layer brings centres to unit length, where they were but for rounding.
+    assert torch.allclose(trainer.centres.centres, before["centres"], atol=1e-6)
+    assert trainer.progress.step == 0
+    trainer.train()
+    assert not same(checkpoint.load(tmp_path / "next" / "last.pt")["averaged"], before["averaged"])
+
+
+def test_a_run_of_other_classes_is_no_start(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained))
+    data = msgspec.structs.replace(config.data, templates=config.data.templates + 1)
+    with pytest.raises(TrainingError, match="classes"):
+        Trainer(msgspec.structs.replace(config, data=data), tmp_path / "next", say=silent)
+    with pytest.raises(TrainingError, match="no such checkpoint"):
+        Trainer(msgspec.structs.replace(config, start_from=str(tmp_path)), tmp_path / "next", say=silent)

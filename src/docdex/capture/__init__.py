@@ -2,5 +2,6 @@
 
 from docdex.capture.fields import change_fields
 from docdex.capture.photo import Photo, capture, photograph
+from docdex.capture.scan import scan
 
-__all__ = ["Photo", "capture", "change_fields", "photograph"]
+__all__ = ["Photo", "capture", "change_fields", "photograph", "scan"]

@@ -75,8 +75,8 @@ def _change_rows(page: Pixels, donor: Pixels, rng: np.random.Generator) -> Pixel
     """Replace a band over the full width by another of another height: a longer or shorter list of items."""
     rows, columns = page.shape[:2]
     top = int(rng.uniform(0.2, 0.75) * rows)
-    bottom = min(rows, top + max(1, int(rng.uniform(0.05, 0.35) * rows)))
-    height = max(2, int((bottom - top) * rng.uniform(0.3, 1.8)))
+    bottom = min(rows, top + max(1, int(rng.uniform(0.05, 0.5) * rows)))
+    height = max(2, int((bottom - top) * np.exp(rng.normal(0, 0.7))))
     if rng.random() < 0.6:
         # Items of the page's own kind: its rows, from elsewhere in the page.
         start = int(rng.integers(max(1, rows - height)))

@@ -58,7 +58,7 @@ def photograph(
     height, width = size or page.shape[:2]
     corners = _corners(rng, severity, height, width, margin)
     table = surface.table(rng, height, width)
-    photo = _project(page, corners, table, surface.bend(rng, severity, height, width))
+    photo = project(page, corners, table, surface.bend(rng, severity, height, width))
     photo = light.illuminate(photo, rng, severity)
     photo = surface.occlude(photo, rng, severity)
     return Photo(lens.expose(photo, rng, severity), corners)
@@ -87,7 +87,7 @@ def _corners(
     return np.asarray(pixels, dtype=np.float32)
 
 
-def _project(
+def project(
     page: Pixels, corners: NDArray[np.float32], table: Pixels, bend: NDArray[np.float32] | None
 ) -> Pixels:
     """Draw the page onto the table, in place. bend: (H, W, 2) float32, a shift in shares of the page."""

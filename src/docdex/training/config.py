@@ -45,9 +45,10 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is learned: images from folders, and templates drawn by code.
 
     templates: how many; template_share: of all views. pictures: folder for the templates' logos and
-    portraits, one of the sources or any other. fields: share of views whose contents are changed. severity:
-    of the capture, drawn between these. photo_side: pixels of a view before it is prepared. page_side: short
-    side at which images are kept in memory: what a photo of that size can show, and no more.
+    portraits, one of the sources or any other. fields: share of views whose contents are changed. scans:
+    share of views that are scanned; the others are photographed. severity: of either, drawn between these.
+    photo_side: pixels of a view before it is prepared. page_side: short side at which images are kept in
+    memory: what a view of that size can show, and no more.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
@@ -55,6 +56,7 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     template_share: Share = 0.4
     pictures: str | None = None
     fields: Share = 0.8
+    scans: Share = 0.0
     severity: tuple[Share, Share] = (0.1, 1.0)
     photo_side: Count = 184
     page_side: Count = 208
@@ -106,7 +108,9 @@ class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run. Paths may start with `$DOCDEX_DATA` or another variable of the environment.
 
-    workers: processes that make views; any number makes the same run. threads: of the training process.
+    start_from: folder of another run of the same classes and network, whose last averaged weights and
+    centres this one starts from. workers: processes that make views; any number makes the same run. threads:
+    of the training process.
     """
 
     name: str
@@ -114,6 +118,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
+    start_from: str | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
     workers: Annotated[int, Meta(ge=0)] = 2
     threads: Count = 1

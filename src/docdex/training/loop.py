@@ -102,15 +102,12 @@ class Trainer:
         dev = expand("$DOCDEX_DATA") / "dev"
         self.validation = Validation(dev, config.model.side, self.batches.maps) if dev.is_dir() else None
         self.batches.close()
-        if state is None:
+        if state is not None:
+            self.centres = self._layer(torch.zeros_like(self._centres_of(state, run)))
+        elif config.start_from is None:
             self._start()
         else:
-            count, dimension = state["centres"].shape
-            if count != len(self.table):
-                raise TrainingError(
-                    f"{run}: the checkpoint has {count} classes, the data make {len(self.table)} now."
-                )
-            self.centres = self._layer(torch.zeros(count, dimension))
+            self._start_from(expand(config.start_from))
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(self.network, config.optim)
         if state is not None:
@@ -160,6 +157,24 @@ class Trainer:
         clean = CleanVectors(self.config, self.table, model)
         centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
         self.centres = self._layer(torch.cat(centres))
+
+    def _start_from(self, run: Path) -> None:
+        """Where an ended run of the same classes got, with a fresh optimiser and schedule."""
+        state = checkpoint.load(run / "last.pt")
+        self.say(f"starting from step {state['step']} of {run}")
+        try:
+            self.network.load_state_dict(state["averaged"])
+        except RuntimeError as error:
+            raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
+        self.centres = self._layer(self._centres_of(state, run))
+
+    def _centres_of(self, state: dict[str, Any], run: Path) -> torch.Tensor:
+        centres: torch.Tensor = state["centres"]
+        if len(centres) != len(self.table):
+            raise TrainingError(
+                f"{run}: the checkpoint has {len(centres)} classes, the data make {len(self.table)} now."
+            )
+        return centres
 
     def _distil(self) -> None:
         """Let a trunk that nobody pretrained learn the maps of EfficientNet-Lite0 on the run's own views."""

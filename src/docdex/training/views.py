@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from docdex.capture import capture, change_fields
+from docdex.capture import capture, change_fields, scan
 from docdex.preprocess import prepare
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             most = 1.0 if self.table.image[number] >= 0 else 0.4
             page = change_fields(page, donor, rng, rng.uniform(0, most))
         severity = rng.uniform(*data.severity)
-        return prepare(capture(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
+        take = scan if data.scans and rng.random() < data.scans else capture
+        return prepare(take(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
 
     def maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps (N, 40, S / 8, S / 8) float32 of images (N, 3, S, S) float32."""
@@ -103,6 +104,7 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     """A session of one thread: workers and trainer share the cores already."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -65,7 +65,7 @@ def _invoice(sheet: Sheet) -> int:
     y = max(y + 40, below) + float(layout.uniform(0, 14))
     if layout.random() < 0.6:
         sheet.printed(10, y, invent_words(sheet.art, 1).title(), scale=1.6, bold=True)
-    y = draw_table(sheet, 8, y + 20, width - 16, 9) + 6
+    y = draw_table(sheet, 8, y + 20, width - 16, 13) + 6
     for _ in range(int(layout.integers(1, 4))):
         sheet.printed(split, y, invent_words(sheet.art, 1))
         sheet.filled(width * 0.82, y, invent_number(sheet.vary, 4))
@@ -101,7 +101,7 @@ def _receipt(sheet: Sheet) -> int:
     y = draw_labelled_fields(sheet, 6, y + 16, width - 12, int(layout.integers(1, 4)))
     sheet.printed(4, y, rule)
     two_lines = layout.random() < 0.4
-    for _ in range(int(sheet.vary.integers(1, 11))):
+    for _ in range(int(sheet.vary.integers(1, 17))):
         y += 11
         sheet.filled(6, y, invent_words(sheet.vary, 2)[:18])
         if two_lines:
