@@ -18,6 +18,7 @@ from docdex.preprocess import prepare
 from docdex.training import checkpoint, export
 from docdex.training.config import TrainConfig, read_config
 from docdex.training.export import export_model
+from docdex.training.loop import Trainer
 from docdex.training.network import EmbeddingNetwork
 
 THRESHOLD = Threshold(
@@ -114,3 +115,14 @@ def test_a_run_without_checkpoint_or_of_another_docdex_is_refused(run: Path, tmp
         with pytest.raises(TrainingError, match="another docdex"):
             export_model(run, tmp_path / "tiny.onnx", **TERMS)
     assert not (tmp_path / "tiny.onnx").exists()
+
+
+def test_the_passport_names_the_run_that_its_own_started_from(
+    trained: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), name="next", start_from=str(trained))
+    Trainer(config, tmp_path / "next", say=lambda _: None).train()
+    passport = export_model(tmp_path / "next", tmp_path / "next.onnx", **TERMS)
+    before = passport.training["before"]
+    assert (before["name"], before["steps"], before["images"]) == ("tiny", 6, 48)
+    assert passport.training["config"]["name"] == "next"

@@ -19,6 +19,7 @@ from docdex.errors import TrainingError
 from docdex.models import golden_page
 from docdex.preprocess import prepare
 from docdex.training import checkpoint
+from docdex.training.classes import expand
 from docdex.training.config import TrainConfig
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.templates import draw
@@ -52,6 +53,8 @@ def export_model(
 
     run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. The rest goes into the
     passport, with the run's config, cost and figures.
+
+    A run that started from another one names it with its cost; that one's folder must still be there.
 
     Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
     more than `PARITY`; no file is written then.
@@ -130,15 +133,26 @@ def _parity_images(side: int) -> list[NDArray[np.float32]]:
 
 
 def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "config": msgspec.json.decode(msgspec.json.encode(config)),
+        "classes": len(state["centres"]),
+        **_cost(config, state),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+    }
+    if config.start_from is not None:
+        before = checkpoint.load(expand(config.start_from) / "last.pt")
+        its_config = msgspec.convert(before["config"], TrainConfig)
+        facts["before"] = {"name": its_config.name, **_cost(its_config, before)}
+    return facts
+
+
+def _cost(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:
     progress = state["progress"]
     return {
-        "config": msgspec.json.decode(msgspec.json.encode(config)),
         "steps": progress["step"],
         "images": progress["step"] * config.optim.batch,
-        "classes": len(state["centres"]),
         "minutes": round(progress["seconds"] / 60, 1),
         "cpu_minutes": round(progress["cpu"] / 60, 1),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
     }
 
 
