@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from docdex.decision import Verdict
 
-WIDTH = 1600
-COLUMNS = 4
+WIDTH = 2400
+COLUMNS = 6
 GAP = 16
 HEADER = 92
 PICTURE = (166, 190)  # room for a probe or sample: width, height
@@ -48,7 +48,7 @@ class Row:
 
 
 def contact_sheet(rows: Sequence[Row]) -> NDArray[np.uint8]:
-    """Draw one card a row, in order: probe left, nearest sample right, the answer below; (H, 1600, 3) RGB.
+    """Draw one card a row, in order: probe left, nearest sample right, the answer below; (H, 2400, 3) RGB.
 
     A match is green, unknown grey, ambiguous amber; an answer known to be wrong has a red frame.
     """
