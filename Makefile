@@ -1,8 +1,8 @@
 # Two commands for a newcomer (demo, test); the rest is for whoever works on docdex.
 PYTHON ?= python3
 BIN := .venv/bin
-# The CPU build of torch is what the tests need; an index that only has CUDA builds works too, it is only larger.
-.PHONY: setup setup-test demo test check clean
+DATA := $(or $(DOCDEX_DATA),../shared/data)
+.PHONY: setup setup-test demo test check docs benchmarks evaluate clean
 
 setup: .venv/.base
 setup-test: .venv/.test
@@ -12,6 +12,7 @@ setup-test: .venv/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+# The CPU build of torch is what the tests need; an index that only has CUDA builds works too, it is only larger.
 .venv/.test: .venv/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
 	@touch $@
@@ -26,6 +27,17 @@ check: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup-test
+	$(BIN)/python docs/generate.py
+
+# Best on a quiet machine; search needs 3 GB of memory and disk for its million samples.
+benchmarks: setup-test
+	for name in decoding imports pipeline reduced_decoding search; do \
+		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
+
+evaluate: setup-test
+	$(BIN)/docdex evaluate $(DATA)/dev
 
 clean:
 	rm -rf .venv demo build dist

@@ -10,6 +10,7 @@ A part lies in a page between `<!-- generated: NAME ... -->` and `<!-- end gener
 from __future__ import annotations
 
 import re
+import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
@@ -110,6 +111,46 @@ def _passport() -> models.Passport | None:
     return models.read_passport(path) if path.exists() else None
 
 
+def write_costs() -> str:
+    """What the benchmarks measured beside what docdex allows itself."""
+    found = {name: RESULTS.with_name(f"{name}.json") for name in ("pipeline", "search", "imports")}
+    if not all(path.exists() for path in found.values()):
+        return "*Not measured yet: `make benchmarks` writes the results.*"
+    pipeline, search, imports = (json.loads(path.read_text(encoding="utf-8")) for path in found.values())
+    recognise, register = pipeline["recognise"], pipeline["register"]
+    rows = [
+        (
+            "one 12-megapixel photo recognised, four rotations tried",
+            "decoding it at quarter scale",
+            f"{recognise['ratio_to_decode_quarter']:.2f}",
+            "1.4",
+        ),
+        (
+            "registering a folder",
+            "decoding and embedding its pages",
+            f"{register['ratio_to_decode_and_embed']:.2f}",
+            "1.5",
+        ),
+    ]
+    for result in search["results"]:
+        if result["threads"] == "1":
+            for probes in (1, 4):
+                rows.append(
+                    (
+                        f"searching {result['samples']:,} samples for {probes} vectors at once, "
+                        f"{result['memory_mb']:,} MB",
+                        "one numpy product of that size",
+                        f"{result[f'probes_{probes}']['ratio']:.2f}",
+                        "1.5",
+                    )
+                )
+    costs = table(("what", "against", "ratio", "at most"), rows)
+    seconds = {name: f"{value / 1000:.2f} s" for name, value in imports["cpu_ms"].items()}
+    return f"""{costs}
+
+`import docdex` takes {seconds["import docdex"]} of CPU time, `docdex --help` {seconds["docdex --help"]}."""
+
+
 _NO_MODEL = "*The weights are still being trained: this table is made from their passport.*"
 
 
@@ -190,6 +231,7 @@ def write_recipe() -> str:
 
 
 PARTS: dict[str, Callable[..., str]] = {
+    "costs": write_costs,
     "errors": write_errors,
     "growth": write_growth,
     "help": write_help,
