@@ -9,8 +9,8 @@ A part lies in a page between `<!-- generated: NAME ... -->` and `<!-- end gener
 
 from __future__ import annotations
 
-import re
 import json
+import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
