@@ -8,6 +8,7 @@ from running import Draw, Run
 
 from docdex import models
 from docdex.cli.demo import is_right
+from docdex.contact_sheet import WIDTH
 from docdex.decision import Match
 from docdex.examples import Example, load_examples
 
@@ -45,7 +46,7 @@ def test_the_demo_judges_every_probe_and_stranger_and_draws_them(run: Run, dex: 
     said = dex("demo here", code=1).stdout
     assert sum(line.endswith(("\tright", "\twrong")) for line in said.splitlines()) == len(ASKED)
     sheet = cv2.imread(str(tmp_path / "here" / "contact-sheet.jpg"))
-    assert sheet.shape[1] == 1600
+    assert sheet.shape[1] == WIDTH
     assert len(run("list --gallery here/docdex.db").stdout.splitlines()) == 15
 
 

@@ -22,8 +22,8 @@ def change_fields(page: Pixels, donor: Pixels, rng: np.random.Generator, amount:
     """A copy of `page` with other contents taken from `donor`.
 
     page, donor: (H, W, 3) uint8 RGB of at least 2 pixels a side, any sizes. amount: 0 changes nothing, 1 up
-    to about 40 % of the page. The width stays; the height may change by up to 30 %: lists are longer or
-    shorter.
+    to about 40 % of the page. The width stays; a band of up to half of the height may become up to eight
+    times shorter or longer, as lists do.
     """
     page = page.copy()
     if rng.random() < 0.45 * amount:
@@ -76,7 +76,7 @@ def _change_rows(page: Pixels, donor: Pixels, rng: np.random.Generator) -> Pixel
     rows, columns = page.shape[:2]
     top = int(rng.uniform(0.2, 0.75) * rows)
     bottom = min(rows, top + max(1, int(rng.uniform(0.05, 0.5) * rows)))
-    height = max(2, int((bottom - top) * np.exp(rng.normal(0, 0.7))))
+    height = max(2, int((bottom - top) * np.exp(np.clip(rng.normal(0, 0.7), -2.1, 2.1))))
     if rng.random() < 0.6:
         # Items of the page's own kind: its rows, from elsewhere in the page.
         start = int(rng.integers(max(1, rows - height)))
