@@ -137,7 +137,7 @@ def write_costs() -> str:
             for probes in (1, 4):
                 rows.append(
                     (
-                        f"searching {result['samples']:,} samples for {probes} vectors at once, "
+                        f"searching {result['samples']:,} samples for {'one vector' if probes == 1 else f'{probes} vectors at once'}, "
                         f"{result['memory_mb']:,} MB",
                         "one numpy product of that size",
                         f"{result[f'probes_{probes}']['ratio']:.2f}",
