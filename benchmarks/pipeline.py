@@ -20,15 +20,13 @@ import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from decoding import synthetic_photo
+from decoding import measured, synthetic_photo
 from docdex import models
 from docdex.embedder import ROTATIONS, OnnxEmbedder
 from docdex.gallery import Sample, SqliteGallery
@@ -180,18 +178,6 @@ def decode(path: Path, flags: int) -> NDArray[np.uint8]:
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
     assert pixels is not None
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def measured(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """CPU milliseconds of each task in each round, after one round to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in tasks}
-    for round_ in range(rounds + 1):
-        for name, task in tasks.items():
-            started = time.process_time()
-            task()
-            if round_:
-                times[name].append((time.process_time() - started) * 1000)
-    return times
 
 
 def summary(times: dict[str, list[float]], whole: str, parts: list[str]) -> dict[str, object]:

@@ -134,11 +134,10 @@ def write_costs() -> str:
     ]
     for result in search["results"]:
         if result["threads"] == "1":
-            for probes in (1, 4):
+            for probes, asked in ((1, "one vector"), (4, "4 vectors at once")):
                 rows.append(
                     (
-                        f"searching {result['samples']:,} samples for {'one vector' if probes == 1 else f'{probes} vectors at once'}, "
-                        f"{result['memory_mb']:,} MB",
+                        f"searching {result['samples']:,} samples for {asked}, {result['memory_mb']:,} MB",
                         "one numpy product of that size",
                         f"{result[f'probes_{probes}']['ratio']:.2f}",
                         "1.5",
