@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from docdex.preprocess import VERSION, prepare
+from docdex.preprocess import VERSION, cut_margins, prepare
 
 LEVEL = 2 / 255
 """One grey level in the model's range."""
@@ -69,6 +69,73 @@ def test_enlarging_gives_no_steps(shape: tuple[int, int]) -> None:
     assert np.diff(row).max() < 0.05  # a block's edge would be 0.29
 
 
+def printed_sheet(
+    print_at: tuple[slice, slice], *, height: int = 594, width: int = 420, ink: int = 30, paper: int = 250
+) -> NDArray[np.uint8]:
+    """A sheet with lines of letters in a part of it."""
+    page = np.full((height, width, 3), paper, dtype=np.uint8)
+    part = page[print_at]
+    for top in range(0, len(part) - 5, 12):
+        for left in range(0, part.shape[1] - 3, 6):
+            part[top : top + 6, left : left + 3] = ink
+    return page
+
+
+RECEIPT = (slice(60, 300), slice(40, 180))
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(30, 250), (170, 240), (60, 130)])
+def test_a_receipt_on_a_sheet_is_cut_out_with_a_little_around_it(ink: int, paper: int) -> None:
+    sheet = printed_sheet(RECEIPT, ink=ink, paper=paper)
+    cut = cut_margins(sheet)
+    assert np.shares_memory(cut, sheet)
+    assert (cut == ink).all(axis=2).sum() == (sheet == ink).all(axis=2).sum()
+    assert cut.shape[0] == pytest.approx(1.2 * 240, abs=12)
+    assert cut.shape[1] == pytest.approx(1.2 * 140, abs=12)
+
+
+def test_a_photo_with_a_light_gradient_and_a_table_around_is_cut_alike() -> None:
+    sheet = printed_sheet(RECEIPT).astype(np.float32)
+    sheet *= np.linspace(0.5, 1, sheet.shape[1])[None, :, None]
+    photo = sheet.astype(np.uint8)
+    photo[:, :6] = 40  # the table shows
+    photo[-5:] = 20
+    cut, clean = cut_margins(photo), cut_margins(printed_sheet(RECEIPT))
+    assert np.allclose(cut.shape, clean.shape, atol=12)
+
+
+def test_the_same_receipt_anywhere_on_any_sheet_is_cut_alike() -> None:
+    one = cut_margins(printed_sheet(RECEIPT))
+    other = cut_margins(printed_sheet((slice(200, 440), slice(300, 440)), height=700, width=600))
+    assert np.allclose(one.shape, other.shape, atol=10)
+    assert (one == 30).sum() == (other == 30).sum()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        printed_sheet((slice(30, 560), slice(30, 390))),
+        np.full((400, 300, 3), 255, dtype=np.uint8),
+        np.zeros((400, 300, 3), dtype=np.uint8),
+        noise(400, 300),
+        printed_sheet((slice(100, 106), slice(100, 109))),
+        printed_sheet(RECEIPT)[:20],
+        noise(1, 1),
+        noise(1, 500),
+    ],
+    ids=["full", "blank", "black", "noise", "a mark", "a strip", "a pixel", "a line"],
+)
+def test_other_pages_are_left_whole(page: NDArray[np.uint8]) -> None:
+    assert cut_margins(page).shape == page.shape
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_cut_page_that_was_turned_is_the_input_turned(turns: int) -> None:
+    page = printed_sheet(RECEIPT)
+    turned = prepare(np.ascontiguousarray(np.rot90(page, turns)), 48)
+    assert np.abs(turned - np.rot90(prepare(page, 48), turns, axes=(1, 2))).mean() < 0.02
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(300, 300), (300, 210), (40, 40)])
 def test_a_page_that_was_turned_is_the_input_turned(turns: int, shape: tuple[int, int]) -> None:
@@ -88,6 +155,6 @@ def test_the_numbers_are_those_of_this_preprocess_version() -> None:
     rows, columns = np.mgrid[0:90, 0:60]
     page = np.stack([rows * 2, columns * 4, (rows * columns) % 256], axis=2).astype(np.uint8)
     prepared = prepare(page, 16)
-    assert VERSION == 1
+    assert VERSION == 2
     picked = prepared[[0, 1, 2, 0], [0, 7, 15, 8], [0, 9, 15, 3]]
     assert np.allclose(picked, [-0.9608, 0.1059, -0.0353, -0.2549], atol=1.01 * LEVEL)

@@ -123,6 +123,6 @@ def test_the_passport_names_the_run_that_its_own_started_from(
     config = msgspec.structs.replace(read_config(tiny_run), name="next", start_from=str(trained))
     Trainer(config, tmp_path / "next", say=lambda _: None).train()
     passport = export_model(tmp_path / "next", tmp_path / "next.onnx", **TERMS)
-    before = passport.training["before"]
+    (before,) = passport.training["before"]
     assert (before["name"], before["steps"], before["images"]) == ("tiny", 6, 48)
     assert passport.training["config"]["name"] == "next"

@@ -54,7 +54,7 @@ def export_model(
     run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. The rest goes into the
     passport, with the run's config, cost and figures.
 
-    A run that started from another one names it with its cost; that one's folder must still be there.
+    A run that started from another one names it with its cost, and so on; their folders must still be there.
 
     Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
     more than `PARITY`; no file is written then.
@@ -139,11 +139,19 @@ def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any
         **_cost(config, state),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
     }
-    if config.start_from is not None:
-        before = checkpoint.load(expand(config.start_from) / "last.pt")
-        its_config = msgspec.convert(before["config"], TrainConfig)
-        facts["before"] = {"name": its_config.name, **_cost(its_config, before)}
+    if before := _runs_before(config):
+        facts["before"] = before
     return facts
+
+
+def _runs_before(config: TrainConfig) -> list[dict[str, Any]]:
+    """Names and costs of the runs that this one goes on from, the last first."""
+    runs = []
+    while config.start_from is not None:
+        state = checkpoint.load(expand(config.start_from) / "last.pt")
+        config = msgspec.convert(state["config"], TrainConfig)
+        runs.append({"name": config.name, **_cost(config, state)})
+    return runs
 
 
 def _cost(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:

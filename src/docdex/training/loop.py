@@ -103,11 +103,14 @@ class Trainer:
         self.validation = Validation(dev, config.model.side, self.batches.maps) if dev.is_dir() else None
         self.batches.close()
         if state is not None:
-            self.centres = self._layer(torch.zeros_like(self._centres_of(state, run)))
-        elif config.start_from is None:
-            self._start()
+            self._check_classes(state)
+            self.centres = self._layer(torch.zeros_like(state["centres"]))
         else:
-            self._start_from(expand(config.start_from))
+            if config.start_from is None:
+                self._start()
+            else:
+                self._start_from(expand(config.start_from))
+            self._start_centres()
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(self.network, config.optim)
         if state is not None:
@@ -131,12 +134,19 @@ class Trainer:
             )
         return state
 
+    def _check_classes(self, state: dict[str, Any]) -> None:
+        if len(state["centres"]) != len(self.table):
+            raise TrainingError(
+                f"{self.run}: the checkpoint has {len(state['centres'])} classes, the data make "
+                f"{len(self.table)} now."
+            )
+
     def _layer(self, centres: torch.Tensor) -> PartialFC:
         loss = self.config.loss
         return PartialFC(centres, sampled=loss.sampled, scale=loss.scale, margin=loss.margin)
 
     def _start(self) -> None:
-        """Head from a PCA of training views, batch norms from the same, centres from the clean pages."""
+        """Head from a PCA of training views, batch norms from the same."""
         if self.config.model.distil_minutes:
             self._distil()
         self.say("starting the head from a projection of training views")
@@ -151,30 +161,24 @@ class Trainer:
             maps = torch.cat([batch[0].float() for batch in views])
             cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
             self.network.head.start_from(cells)
-        self.network.eval()
-        self.say(f"starting {len(self.table)} centres from clean pages")
-        model = to_onnx(self.network, self.config.model.side, "vectors")
-        clean = CleanVectors(self.config, self.table, model)
-        centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
-        self.centres = self._layer(torch.cat(centres))
 
     def _start_from(self, run: Path) -> None:
-        """Where an ended run of the same classes got, with a fresh optimiser and schedule."""
+        """The averaged weights that another run ended with."""
         state = checkpoint.load(run / "last.pt")
         self.say(f"starting from step {state['step']} of {run}")
         try:
             self.network.load_state_dict(state["averaged"])
         except RuntimeError as error:
             raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
-        self.centres = self._layer(self._centres_of(state, run))
 
-    def _centres_of(self, state: dict[str, Any], run: Path) -> torch.Tensor:
-        centres: torch.Tensor = state["centres"]
-        if len(centres) != len(self.table):
-            raise TrainingError(
-                f"{run}: the checkpoint has {len(centres)} classes, the data make {len(self.table)} now."
-            )
-        return centres
+    def _start_centres(self) -> None:
+        """Each class's centre where the network puts its clean page."""
+        self.network.eval()
+        self.say(f"starting {len(self.table)} centres from clean pages")
+        model = to_onnx(self.network, self.config.model.side, "vectors")
+        clean = CleanVectors(self.config, self.table, model)
+        centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
+        self.centres = self._layer(torch.cat(centres))
 
     def _distil(self) -> None:
         """Let a trunk that nobody pretrained learn the maps of EfficientNet-Lite0 on the run's own views."""

@@ -14,7 +14,7 @@ from docdex.embedder import UPRIGHT
 from docdex.errors import EmptySource
 from docdex.evaluation.peers import unit_length
 from docdex.images import Page, read_pages
-from docdex.preprocess import prepare
+from docdex.preprocess import squeeze
 from docdex.training.export import to_onnx
 from docdex.training.network import TRUNK_CHANNELS, lite0_trunk
 from docdex.training.views import open_session
@@ -43,7 +43,7 @@ class UntrainedTrunk:
         self, pages: Sequence[NDArray[np.uint8]], rotations: tuple[int, ...] = UPRIGHT
     ) -> NDArray[np.float32]:
         """Maps (N, R, 112, 8, 8) of N pages (H, W, 3) uint8 RGB, each turned by R rotations."""
-        squares = np.stack([prepare(page, SIDE) for page in pages])
+        squares = np.stack([squeeze(page, SIDE) for page in pages])
         turned = np.stack([np.rot90(squares, degrees // 90, axes=(2, 3)) for degrees in rotations], axis=1)
         inputs = turned.reshape(-1, 3, SIDE, SIDE)
         maps = [

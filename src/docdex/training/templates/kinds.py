@@ -17,6 +17,7 @@ from docdex.training.templates.parts import (
     draw_table,
 )
 from docdex.training.templates.sheet import invent_colour, invent_number, invent_words
+from docdex.training.templates.typefaces import TYPEWRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,18 +66,18 @@ def _invoice(sheet: Sheet) -> int:
     y = max(y + 40, below) + float(layout.uniform(0, 14))
     if layout.random() < 0.6:
         sheet.printed(10, y, invent_words(sheet.art, 1).title(), scale=1.6, bold=True)
-    y = draw_table(sheet, 8, y + 20, width - 16, 13) + 6
-    for _ in range(int(layout.integers(1, 4))):
+    foot, sums = sheet.height - 30, int(layout.integers(1, 4))
+    y = draw_table(sheet, 8, y + 20, width - 16, foot - 10 * sums - 10) + 6
+    for _ in range(sums):
         sheet.printed(split, y, invent_words(sheet.art, 1))
         sheet.filled(width * 0.82, y, invent_number(sheet.vary, 4))
         y += 10
-    foot = sheet.height - 30
-    # The exception: a long table leaves no room for the remark, and the foot is then drawn from numbers that
-    # the remark would have used. Such a template has two feet; the first weights were trained like that.
-    if y < foot - 30:
-        draw_paragraph(sheet, sheet.art, 10, y + 8, width=width * 0.6, lines=int(layout.integers(0, 4)))
-    for column in range(int(layout.integers(0, 4))):
+    # Drawn before it is known whether there is room, as the foot must not depend on how long the table is.
+    remark, columns = int(layout.integers(0, 4)), int(layout.integers(0, 4))
+    for column in range(columns):
         draw_paragraph(sheet, sheet.art, 8 + column * width / 3, foot, width=width / 3, lines=3)
+    if y < foot - 30:
+        draw_paragraph(sheet, sheet.art, 10, y + 8, width=width * 0.6, lines=remark)
     return sheet.height
 
 
@@ -90,10 +91,7 @@ def _receipt(sheet: Sheet) -> int:
         y += side + 8
     for line in range(int(layout.integers(2, 7))):
         words = invent_words(sheet.art, int(sheet.art.integers(1, 4)))
-        words = words.upper() if line == 0 else words
-        scale = 1.35 if line == 0 else 1.0
-        left = max(4, width / 2 - len(words) * sheet.size * 9 * scale)
-        sheet.printed(left, y, words, scale=scale, bold=line == 0)
+        _centred(sheet, y, words.upper() if line == 0 else words, scale=1.35 if line == 0 else 1.0)
         y += 12
     dash, dash_width = ("-", 18) if layout.random() < 0.5 else ("=", 22)
     rule = dash * int(width / (sheet.size * dash_width))
@@ -101,7 +99,7 @@ def _receipt(sheet: Sheet) -> int:
     y = draw_labelled_fields(sheet, 6, y + 16, width - 12, int(layout.integers(1, 4)))
     sheet.printed(4, y, rule)
     two_lines = layout.random() < 0.4
-    for _ in range(int(sheet.vary.integers(1, 17))):
+    for _ in range(_length_of_list(sheet.vary)):
         y += 11
         sheet.filled(6, y, invent_words(sheet.vary, 2)[:18])
         if two_lines:
@@ -115,11 +113,17 @@ def _receipt(sheet: Sheet) -> int:
         sheet.filled(width * 0.72, y, invent_number(sheet.vary, 4), scale=1.3 if row == 0 else 1)
     for _ in range(int(layout.integers(1, 5))):
         y += 12
-        words = invent_words(sheet.art, 3)
-        sheet.printed(max(4, width / 2 - len(words) * sheet.size * 9), y, words)
+        _centred(sheet, y, invent_words(sheet.art, 3))
     if layout.random() < 0.4:
         y = draw_barcode(sheet, width * 0.15, y + 8, width=width * 0.7, height=24)
     return min(int(y + layout.uniform(8, 30)), sheet.height)
+
+
+def _centred(sheet: Sheet, y: float, words: str, *, scale: float = 1.0) -> None:
+    """A line in the middle of the sheet, cut where the sheet ends; larger ones are bold."""
+    letter = sheet.size * 20 * scale
+    words = words[: max(1, int((sheet.width - 8) / letter))]
+    sheet.printed((sheet.width - len(words) * letter) / 2, y, words, scale=scale, bold=scale > 1)
 
 
 def _card(sheet: Sheet) -> int:
@@ -159,7 +163,7 @@ def _card(sheet: Sheet) -> int:
                 "<".join([invent_words(sheet.vary, 1).upper() for _ in range(6)]),
                 height - 18 + 11 * line,
             )
-            sheet.text(6, y, words, colour=(10, 10, 10), size=0.4, font=cv2.FONT_HERSHEY_PLAIN)
+            sheet.text(6, y, words, colour=(10, 10, 10), size=0.3, face=TYPEWRITERS[0])
     return sheet.height
 
 
@@ -188,6 +192,11 @@ def _letter(sheet: Sheet) -> int:
     return sheet.height
 
 
+def _length_of_list(vary: np.random.Generator) -> int:
+    """1 to 30 items: most receipts are short, and some are not."""
+    return 1 + int(min(29, vary.exponential(7)))
+
+
 def _portrait_shape(rng: np.random.Generator) -> tuple[int, int]:
     if rng.random() < 0.15:
         return 200, int(200 * rng.uniform(1.2, 1.5))
@@ -199,7 +208,7 @@ def _card_shape(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _receipt_shape(rng: np.random.Generator) -> tuple[int, int]:
-    return 640, int(rng.uniform(160, 230))
+    return 900, int(rng.uniform(160, 240))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +216,21 @@ class Kind:
     """A kind of document.
 
     draw: draws onto a sheet and gives the row at which it ends. shape: (height, width) in pixels, by the
-    layout's generator. share: of all templates.
+    layout's generator. share: of all templates. typewritten: share of those set in a typewriter's face.
+    prints_values: share of those whose data are printed in the face of the rest.
     """
 
     draw: Callable[[Sheet], int]
     shape: Callable[[np.random.Generator], tuple[int, int]]
     share: float
+    typewritten: float
+    prints_values: float
 
 
 KINDS = (
-    Kind(_form, _portrait_shape, 0.27),
-    Kind(_invoice, _portrait_shape, 0.23),
-    Kind(_receipt, _receipt_shape, 0.25),
-    Kind(_card, _card_shape, 0.17),
-    Kind(_letter, _portrait_shape, 0.08),
+    Kind(_form, _portrait_shape, share=0.27, typewritten=0.1, prints_values=0.3),
+    Kind(_invoice, _portrait_shape, share=0.23, typewritten=0.15, prints_values=0.85),
+    Kind(_receipt, _receipt_shape, share=0.25, typewritten=0.5, prints_values=0.95),
+    Kind(_card, _card_shape, share=0.17, typewritten=0.05, prints_values=0.8),
+    Kind(_letter, _portrait_shape, share=0.08, typewritten=0.1, prints_values=0.8),
 )

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from docdex.training.templates.kinds import KINDS
 from docdex.training.templates.sheet import Sheet, invent_colour
+from docdex.training.templates.typefaces import TYPEFACES, TYPEWRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from docdex.training.templates.kinds import Kind
+    from docdex.training.templates.typefaces import Typeface
 
-_FONTS = (
-    cv2.FONT_HERSHEY_SIMPLEX,
-    cv2.FONT_HERSHEY_DUPLEX,
-    cv2.FONT_HERSHEY_COMPLEX,
-    cv2.FONT_HERSHEY_TRIPLEX,
-    cv2.FONT_HERSHEY_PLAIN,
-)
+    Pixels = NDArray[np.uint8]
 
 
 def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = ()) -> Pixels:
@@ -40,6 +35,7 @@ def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = 
     paper = invent_colour(art, 228, 256) if art.random() < 0.6 else (255, 255, 255)
     canvas = np.empty((height, width, 3), dtype=np.uint8)
     canvas[:] = paper
+    face = _face(art, kind)
     sheet = Sheet(
         canvas,
         layout,
@@ -49,9 +45,16 @@ def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = 
         ink=invent_colour(art, 0, 70) if art.random() < 0.7 else invent_colour(art, 0, 150),
         accent=invent_colour(art, 0, 200),
         value=invent_colour(vary, 0, 60) if vary.random() < 0.7 else (30, 40, 140),
-        font=_FONTS[int(art.integers(len(_FONTS)))],
-        value_font=_FONTS[int(vary.integers(len(_FONTS)))],
-        size=float(layout.uniform(0.2, 0.33)),
+        face=face,
+        # What prints a slip prints the prices too; a form is filled in by anybody.
+        value_face=face if art.random() < kind.prints_values else _face(vary, kind),
+        size=float(layout.uniform(0.17, 0.33)),
+        shared_labels=layout.random() < 0.4,
     )
     bottom = kind.draw(sheet)
     return sheet.canvas[:bottom]
+
+
+def _face(rng: np.random.Generator, kind: Kind) -> Typeface:
+    faces = TYPEWRITERS if rng.random() < kind.typewritten else TYPEFACES
+    return faces[int(rng.integers(len(faces)))]
