@@ -103,14 +103,12 @@ class Trainer:
         self.validation = Validation(dev, config.model.side, self.batches.maps) if dev.is_dir() else None
         self.batches.close()
         if state is not None:
-            self._check_classes(state)
+            self._check_classes(state, run)
             self.centres = self._layer(torch.zeros_like(state["centres"]))
+        elif config.start_from is None:
+            self._start()
         else:
-            if config.start_from is None:
-                self._start()
-            else:
-                self._start_from(expand(config.start_from))
-            self._start_centres()
+            self._start_from(expand(config.start_from))
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(self.network, config.optim)
         if state is not None:
@@ -134,10 +132,10 @@ class Trainer:
             )
         return state
 
-    def _check_classes(self, state: dict[str, Any]) -> None:
+    def _check_classes(self, state: dict[str, Any], run: Path) -> None:
         if len(state["centres"]) != len(self.table):
             raise TrainingError(
-                f"{self.run}: the checkpoint has {len(state['centres'])} classes, the data make "
+                f"{run}: the checkpoint has {len(state['centres'])} classes, the data make "
                 f"{len(self.table)} now."
             )
 
@@ -146,7 +144,7 @@ class Trainer:
         return PartialFC(centres, sampled=loss.sampled, scale=loss.scale, margin=loss.margin)
 
     def _start(self) -> None:
-        """Head from a PCA of training views, batch norms from the same."""
+        """Head from a PCA of training views, batch norms from the same, centres from the clean pages."""
         if self.config.model.distil_minutes:
             self._distil()
         self.say("starting the head from a projection of training views")
@@ -161,9 +159,19 @@ class Trainer:
             maps = torch.cat([batch[0].float() for batch in views])
             cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
             self.network.head.start_from(cells)
+        self.network.eval()
+        self.say(f"starting {len(self.table)} centres from clean pages")
+        model = to_onnx(self.network, self.config.model.side, "vectors")
+        clean = CleanVectors(self.config, self.table, model)
+        centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
+        self.centres = self._layer(torch.cat(centres))
 
     def _start_from(self, run: Path) -> None:
-        """The averaged weights that another run ended with, the head resized where its side was another."""
+        """The averaged weights and the centres that another run of the same classes ended with.
+
+        Centres are half of what a run has learned: restarted from clean pages, they drag the network back.
+        Where the other run's side was another, the head is resized.
+        """
         state = checkpoint.load(run / "last.pt")
         self.say(f"starting from step {state['step']} of {run}")
         side = self.config.model.side
@@ -175,15 +183,8 @@ class Trainer:
             self.network.load_state_dict(weights)
         except (KeyError, RuntimeError) as error:
             raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
-
-    def _start_centres(self) -> None:
-        """Each class's centre where the network puts its clean page."""
-        self.network.eval()
-        self.say(f"starting {len(self.table)} centres from clean pages")
-        model = to_onnx(self.network, self.config.model.side, "vectors")
-        clean = CleanVectors(self.config, self.table, model)
-        centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
-        self.centres = self._layer(torch.cat(centres))
+        self._check_classes(state, run)
+        self.centres = self._layer(state["centres"])
 
     def _distil(self) -> None:
         """Let a trunk that nobody pretrained learn the maps of EfficientNet-Lite0 on the run's own views."""
