@@ -150,7 +150,7 @@ def resize_head(state: Mapping[str, Tensor], old_grid: int, new_grid: int) -> di
     shared.
     """
     name = "head.first.weight"
-    kernels = state[name].unflatten(1, (-1, old_grid, old_grid))
+    kernels = state[name].view(len(state[name]), -1, old_grid, old_grid)
     # Fewer cells must see all of the old ones, not every second: hence antialias.
     resized = F.interpolate(kernels, size=(new_grid, new_grid), mode="bilinear", antialias=True)
     return {**state, name: (resized * (old_grid / new_grid) ** 2).flatten(1)}
