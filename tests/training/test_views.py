@@ -12,17 +12,17 @@ import torch
 from torch.utils.data import DataLoader
 
 from docdex.preprocess import prepare
+from docdex.training.backbones import build_trunk
 from docdex.training.classes import ClassTable
 from docdex.training.config import read_config
 from docdex.training.export import to_onnx
-from docdex.training.network import lite0_trunk
 from docdex.training.views import Batches, CleanVectors
 
 
 @pytest.fixture(scope="module")
 def lower() -> bytes:
     """The frozen half for images of 64 pixels."""
-    return to_onnx(lite0_trunk()[0], 64, "maps")
+    return to_onnx(build_trunk("lite0").lower, 64, "maps")
 
 
 @pytest.fixture

@@ -63,17 +63,25 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The network: `trunk` to stride 16, a 1x1 squeeze, flatten, Linear-LayerNorm-BatchNorm twice.
+    """The network: a trunk to stride 16, a head that flattens its grid, Linear and norms twice.
 
-    trunk: `lite0` with its ImageNet weights, or `dense`, which first learns the maps of `lite0` for
-    `distil_minutes`. side: of the square input, in pixels. squeeze: channels kept a cell. dimension: of the
-    vectors.
+    trunk: `lite0`, `lite1`, `lite2`, `lcnet`, `dense`, or `timm:` and a model of timm. weights: `package`,
+    `random`, or a file. frozen_stride: the trunk is frozen up to this stride; 1 freezes nothing.
+    learn_depthwise: spatial kernels learn too. distil_minutes: for so long the trunk first learns the maps of
+    `distil.teacher`, or of `lite0`. side: of the square input, in pixels. head, squeeze, cells, norm: of
+    `docdex.training.heads.Head`. dimension: of the vectors.
     """
 
-    trunk: Literal["lite0", "dense"] = "lite0"
+    trunk: Annotated[str, Meta(pattern="^(lite[012]|lcnet|dense|timm:.+)$")] = "lite0"
+    weights: str = "package"
+    frozen_stride: Literal[1, 2, 4, 8, 16] = 8
+    learn_depthwise: bool = False
     distil_minutes: NotNegative = 0.0
     side: Annotated[int, Meta(ge=32, multiple_of=16)] = 144
-    squeeze: Annotated[int, Meta(ge=1, le=112)] = 32
+    head: Literal["flatten", "squeeze", "cells", "average"] = "squeeze"
+    squeeze: Count = 32
+    cells: Count = 4
+    norm: Literal["layer", "batch", "both"] = "both"
     dimension: Count = 256
 
 
@@ -83,6 +91,29 @@ class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: Positive = 32.0
     margin: NotNegative = 0.35
     sampled: Annotated[float, Meta(gt=0, le=1)] = 0.3
+
+
+class DistilConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A teacher beside the margin loss, on clean copies of pages in every batch.
+
+    teacher: `onnx:` and a file that takes images as docdex prepares them and gives maps or vectors, such as
+    an exported model; `lite0`, `lite1`, `lite2`, `lcnet` or `timm:NAME` for their maps; `clip:NAME` of
+    open_clip for its vectors. weights: of those, as in the model; a file for CLIP. side: of the images that
+    the teacher gets; the student's unless given. loss: of `docdex.training.distil`; `none` leaves only the
+    clean copies, to compare with. weight: of the loss. temperature: of `similarities`. clean: clean copies a
+    batch. cache: folder where what the teacher said is kept.
+    """
+
+    teacher: Annotated[str, Meta(pattern="^(lite[012]|lcnet|(timm|onnx|clip):.+)$")] | None = None
+    weights: str = "package"
+    side: Count | None = None
+    loss: Literal[
+        "map_cosine", "map_smooth_l1", "cosine", "similarities", "relational", "published", "none"
+    ] = "none"
+    weight: Positive = 1.0
+    temperature: Positive = 0.1
+    clean: Annotated[int, Meta(ge=3)] = 32
+    cache: str = "runs/taught"
 
 
 class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +148,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
+    distil: DistilConfig | None = None
     optim: OptimConfig = OptimConfig()
     start_from: str | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -141,13 +173,31 @@ def read_config(path: Path) -> TrainConfig:
         raise TrainingError(f"{path}: give either optim.minutes or optim.steps.")
     if config.data.severity[0] > config.data.severity[1]:
         raise TrainingError(f"{path}: data.severity must go from low to high; it is {config.data.severity}.")
+    _check_distillation(path, config)
     return config
+
+
+def _check_distillation(path: Path, config: TrainConfig) -> None:
+    distil = config.distil
+    if distil is None:
+        return
+    if distil.loss != "none" and distil.teacher is None:
+        raise TrainingError(f"{path}: distil.loss {distil.loss} needs a distil.teacher.")
+    if distil.loss == "none" and distil.teacher is not None and not config.model.distil_minutes:
+        raise TrainingError(
+            f"{path}: distil.teacher is never asked: give distil.loss or model.distil_minutes."
+        )
+    if distil.clean > config.optim.batch:
+        raise TrainingError(
+            f"{path}: distil.clean is {distil.clean}, more than optim.batch, {config.optim.batch}."
+        )
 
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
     """Dotted keys by which two configs would make other weights: all but the budget and how it is spent."""
     values, others = (dict(_flatten(msgspec.to_builtins(config))) for config in (one, other))
-    return sorted(key for key in values if key not in _FREE and values[key] != others[key])
+    keys = values.keys() | others.keys()  # a table that only one has makes keys that only one has
+    return sorted(key for key in keys - _FREE if values.get(key) != others.get(key))
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -21,6 +21,7 @@ from docdex.preprocess import prepare
 from docdex.training import checkpoint
 from docdex.training.classes import expand
 from docdex.training.config import TrainConfig
+from docdex.training.dense import fold_branches
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.templates import draw
 from docdex.training.views import open_session
@@ -92,8 +93,9 @@ def export_model(
 def to_onnx(module: nn.Module, side: int, output: str) -> bytes:
     """ONNX of a module over images (N, 3, side, side); N is dynamic. Input `images`, output as named.
 
-    The module is left in evaluation mode.
+    The module is left in evaluation mode; what has branches for training only is written without them.
     """
+    inference = fold_branches(module.eval())
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # The tracing exporter is to go one day; its successor needs more packages and writes the same graph.
         warnings.filterwarnings("ignore", "You are using the legacy TorchScript", DeprecationWarning)
@@ -102,7 +104,7 @@ def to_onnx(module: nn.Module, side: int, output: str) -> bytes:
         warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
         path = Path(folder) / "module.onnx"
         torch.onnx.export(
-            module.eval(),
+            inference,
             (torch.zeros(2, 3, side, side),),
             path,
             input_names=["images"],

@@ -22,13 +22,15 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.classes import ClassTable, expand
-from docdex.training.config import TrainConfig, differences
-from docdex.training.dense import distil_maps
+from docdex.training.config import DistilConfig, TrainConfig, differences
+from docdex.training.distil import Distillation, Taught, distil_maps, resize_images
 from docdex.training.export import to_onnx
-from docdex.training.network import EmbeddingNetwork, lite0_trunk, resize_head
+from docdex.training.heads import GRID_KINDS, resize_head
+from docdex.training.network import EmbeddingNetwork
 from docdex.training.partial_fc import PartialFC
+from docdex.training.teachers import open_teacher
 from docdex.training.validation import Validation
-from docdex.training.views import Batches, CleanVectors, open_session
+from docdex.training.views import Batches, CleanVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +114,8 @@ class Trainer:
                 self._start_from(expand(config.start_from))
             self._start_centres()
         self.averaged = copy.deepcopy(self.network)
-        self.optimiser = _optimiser(self.network, config.optim)
+        self.distillation = self._listen()
+        self.optimiser = _optimiser(self.network, config.optim, self.distillation)
         if state is not None:
             self._restore(state)
 
@@ -169,7 +172,7 @@ class Trainer:
         side = self.config.model.side
         try:
             weights, before = state["averaged"], state["config"]["model"]["side"]
-            if before != side:
+            if before != side and self.config.model.head in GRID_KINDS:
                 self.say(f"resizing the head from {before} to {side} px")
                 weights = resize_head(weights, before // 16, side // 16)
             self.network.load_state_dict(weights)
@@ -186,27 +189,44 @@ class Trainer:
         self.centres = self._layer(torch.cat(centres))
 
     def _distil(self) -> None:
-        """Let a trunk that nobody pretrained learn the maps of EfficientNet-Lite0 on the run's own views."""
-        model = self.config.model
-        teacher = open_session(to_onnx(nn.Sequential(*lite0_trunk()), model.side, "maps"))
+        """Let the trunk learn a teacher's maps on the run's own views before anything else."""
+        model, network = self.config.model, self.network
+        teacher = open_teacher(self.config.distil or DistilConfig(), model.side)
+        if len(teacher.shape) != 3:
+            raise TrainingError("model.distil_minutes needs a distil.teacher that gives maps.")
+        ask = teacher.open()
+        # Images: a teacher cannot start from the student's frozen part.
+        images = Batches(self.config, self.table, to_onnx(nn.Identity(), model.side, "maps"))
         views = DataLoader(
-            self.batches,
+            images,
             batch_size=None,
             sampler=range(2 * _BEYOND, 3 * _BEYOND),
             num_workers=self.config.workers,
         )
         distil_maps(
-            self.network.upper,
-            lambda images: torch.from_numpy(teacher.run(None, {"images": images.numpy()})[0]),
+            nn.Sequential(network.lower, network.upper),
+            lambda images: torch.from_numpy(ask(resize_images(images, teacher.side).numpy())),
             (batch[0].float() for batch in views),
             minutes=model.distil_minutes,
             say=self.say,
         )
 
+    def _listen(self) -> Distillation | None:
+        """The teacher's term beside the margin loss, if any: it is asked about every class's clean page."""
+        distil = self.config.distil
+        if distil is None or distil.loss == "none":
+            return None
+        self.say(f"asking {distil.teacher} about {len(self.table)} clean pages")
+        teacher = open_teacher(distil, self.config.model.side)
+        taught = Taught.gather(self.config, self.table, teacher, expand(distil.cache))
+        return Distillation(distil, taught, self.network.channels, self.config.model.dimension)
+
     def _restore(self, state: dict[str, Any]) -> None:
         try:
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
+            if self.distillation is not None:
+                self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError) as error:
             raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
@@ -222,6 +242,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "distillation": self.distillation.state_dict() if self.distillation is not None else {},
             "centres": self.centres.centres,
             "generator": self.generator.get_state(),
             "progress": asdict(progress),
@@ -275,8 +296,11 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        vectors = network.embed_maps(maps.contiguous(memory_format=torch.channels_last))
+        cells = network.upper(maps.contiguous(memory_format=torch.channels_last)).float()
+        vectors = network.embed_cells(cells)
         loss = self.centres.loss(vectors, labels, self.generator)
+        if self.distillation is not None:
+            loss = loss + self.distillation(cells, vectors, labels)
         reached = float(loss.detach())
         if not math.isfinite(reached):
             raise TrainingError(
@@ -326,10 +350,18 @@ class Trainer:
             file.write(json.dumps(record) + os.linesep)
 
 
-def _optimiser(network: EmbeddingNetwork, optim: OptimConfig) -> torch.optim.AdamW:
+def _optimiser(
+    network: EmbeddingNetwork, optim: OptimConfig, distillation: Distillation | None
+) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices and kernels only. `peak` is each group's rate at the schedule's top."""
     groups: list[dict[str, Any]] = []
-    for module, rate in ((network.upper, optim.trunk_rate), (network.head, optim.head_rate)):
+    learning: list[tuple[nn.Module, float]] = [
+        (network.upper, optim.trunk_rate),
+        (network.head, optim.head_rate),
+    ]
+    if distillation is not None:
+        learning.append((distillation, optim.head_rate))
+    for module, rate in learning:
         for decayed in (True, False):
             chosen = [p for p in module.parameters() if p.requires_grad and (p.ndim > 1) == decayed]
             groups.append(

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Batch number -> maps (B, 40, S / 8, S / 8) float16 of the frozen half, class numbers (B,) int64.
+    """Batch number -> maps of the frozen part, class numbers (B,) int64.
 
-    lower: the frozen half as ONNX bytes; each process opens its own session.
+    maps: (B, C, S / f, S / f) float16 where f is `model.frozen_stride`; (B, 40, S / 8, S / 8) of `lite0`.
+    With `distil`, clean copies of some of the batch's pages follow: B + distil.clean of each. lower: the
+    frozen part as ONNX bytes; each process opens its own session.
     """
 
     def __init__(self, config: TrainConfig, table: ClassTable, lower: bytes) -> None:
@@ -50,6 +52,11 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             self.view(int(chosen), np.random.default_rng(seed))
             for chosen, seed in zip(classes, seeds, strict=True)
         ]
+        if (distil := self.config.distil) is not None:
+            copied = classes[np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)]
+            side = self.config.model.side
+            views += [clean_image(self.config, self.table, int(each), side) for each in copied]
+            classes = np.concatenate([classes, copied])
         return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(classes)
 
     def _pair_twins(self, classes: NDArray[np.int64], rng: np.random.Generator) -> None:
@@ -78,7 +85,7 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return prepare(take(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
 
     def maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Maps (N, 40, S / 8, S / 8) float32 of images (N, 3, S, S) float32."""
+        """Maps of the frozen part, float32, of images (N, 3, S, S) float32."""
         if self._session is None:
             self._session = open_session(self._lower)
         return np.asarray(self._session.run(None, {"images": images})[0])
@@ -108,9 +115,14 @@ class CleanVectors(Dataset[torch.Tensor]):
             self._session = open_session(self._model)
         images = []
         for chosen in range(number * self.chunk, min((number + 1) * self.chunk, len(self.table))):
-            rng = np.random.default_rng([self.config.seed, chosen, 1 << 30])
-            images.append(prepare(np.ascontiguousarray(self.table.page(chosen, rng)), self.config.model.side))
+            images.append(clean_image(self.config, self.table, chosen, self.config.model.side))
         return torch.from_numpy(np.asarray(self._session.run(None, {"images": np.stack(images)})[0]))
+
+
+def clean_image(config: TrainConfig, table: ClassTable, number: int, side: int) -> NDArray[np.float32]:
+    """A class's page as it is, (3, side, side) float32: always the same one, of templates too."""
+    rng = np.random.default_rng([config.seed, number, 1 << 30])
+    return prepare(np.ascontiguousarray(table.page(number, rng)), side)
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
