@@ -59,6 +59,6 @@ def load_package(name: str, needed_by: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtra(
-            f"{needed_by} needs more packages ({error}): pip install 'docdex[train]', or as docs/training.md "
-            f"says for what is not in it."
+            f"{needed_by} needs more packages ({error}): pip install 'docdex[train]', and {name} itself "
+            f"where the extra does not bring it."
         ) from error
