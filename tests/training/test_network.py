@@ -45,7 +45,7 @@ def test_the_two_halves_are_the_whole(network: EmbeddingNetwork) -> None:
         maps = network.lower(images(3))
         assert maps.shape == (3, 40, SIDE // 8, SIDE // 8)
         assert network.upper(maps).shape == (3, network.channels, SIDE // 16, SIDE // 16)
-        assert torch.equal(network.embed_maps(maps), network(images(3)))
+        assert torch.allclose(network.embed_maps(maps), network(images(3)), atol=1e-5)
 
 
 def test_the_grid_is_kept_so_moving_content_changes_the_vector(network: EmbeddingNetwork) -> None:
@@ -80,6 +80,18 @@ def test_a_difference_between_the_two_is_seen(network: EmbeddingNetwork) -> None
     with torch.no_grad():
         other = nn.Sequential(network.lower, nn.Hardtanh(-0.1, 0.1))
     assert largest_difference(other, model, [batch]) > 0.1
+
+
+def test_many_pages_give_the_vectors_and_gradients_that_they_give_alone() -> None:
+    network = EmbeddingNetwork.build(SMALL).eval()
+    maps = torch.randn(35, 40, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(network.embed_maps(maps), network.head(network.upper(maps)), atol=1e-5)
+    weight = network.head.squeeze.weight
+    gradients = [
+        torch.autograd.grad(vectors[:, 0].sum(), weight)[0]
+        for vectors in (network.embed_maps(maps), network.head(network.upper(maps)))
+    ]
+    assert torch.allclose(*gradients, rtol=1e-3, atol=1e-5)
 
 
 def test_a_squeeze_to_more_channels_than_there_are_is_refused() -> None:

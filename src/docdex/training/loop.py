@@ -162,7 +162,7 @@ class Trainer:
                 num_workers=self.config.workers,
             )
             maps = torch.cat([batch[0].float() for batch in views])
-            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
+            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
             self.network.head.start_from(cells)
 
     def _start_from(self, run: Path) -> None:
@@ -296,8 +296,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        cells = network.upper(maps.contiguous(memory_format=torch.channels_last)).float()
-        vectors = network.embed_cells(cells)
+        cells = network.cells(maps)
+        vectors = network.head(cells)
         loss = self.centres.loss(vectors, labels, self.generator)
         if self.distillation is not None:
             loss = loss + self.distillation(cells, vectors, labels)
