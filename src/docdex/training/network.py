@@ -19,6 +19,8 @@ from docdex.errors import MissingExtra
 from docdex.training.dense import DenseTrunk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from docdex.training.config import ModelConfig
 
 STRIDE_8_BLOCKS = 5
@@ -136,6 +138,21 @@ class Head(nn.Module):
         self.train()(cells)
         for norm in norms:
             norm.momentum = _MOMENTUM
+
+
+def resize_head(state: Mapping[str, Tensor], old_grid: int, new_grid: int) -> dict[str, Tensor]:
+    """A network's weights for an input of another side: only the head's first layer knows the grid.
+
+    Its weights over the old_grid x old_grid cells are interpolated (bilinear) to new_grid x new_grid, and
+    scaled so that the same picture, seen in more or fewer cells, gives sums of the same size: the norms
+    behind them go on as they were. state: of an `EmbeddingNetwork`, not changed; all its other tensors are
+    shared.
+    """
+    name = "head.first.weight"
+    kernels = state[name].unflatten(1, (-1, old_grid, old_grid))
+    # Fewer cells must see all of the old ones, not every second: hence antialias.
+    resized = F.interpolate(kernels, size=(new_grid, new_grid), mode="bilinear", antialias=True)
+    return {**state, name: (resized * (old_grid / new_grid) ** 2).flatten(1)}
 
 
 class EmbeddingNetwork(nn.Module):
