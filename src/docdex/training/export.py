@@ -20,7 +20,7 @@ from docdex.models import golden_page
 from docdex.preprocess import prepare
 from docdex.training import checkpoint
 from docdex.training.classes import expand
-from docdex.training.config import TrainConfig
+from docdex.training.config import restore_config
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.templates import draw
 from docdex.training.views import open_session
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from docdex.models import Passport, Threshold
+    from docdex.training.config import TrainConfig
 
 PARITY = 1e-4
 """Largest difference in any number of a vector between PyTorch and ONNX Runtime."""
@@ -62,7 +63,7 @@ def export_model(
     best = run / "best.pt"
     state = checkpoint.load(best if best.exists() else run / "last.pt")
     try:
-        config = msgspec.convert(state["config"], TrainConfig)
+        config = restore_config(state["config"])
         network = EmbeddingNetwork.build(config.model)
         network.load_state_dict(state["averaged"])
         training, measured = _training_facts(config, state), _measured_figures(state)
@@ -149,7 +150,7 @@ def _runs_before(config: TrainConfig) -> list[dict[str, Any]]:
     runs = []
     while config.start_from is not None:
         state = checkpoint.load(expand(config.start_from) / "last.pt")
-        config = msgspec.convert(state["config"], TrainConfig)
+        config = restore_config(state["config"])
         runs.append({"name": config.name, **_cost(config, state)})
     return runs
 

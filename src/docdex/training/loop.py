@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.classes import ClassTable, expand
-from docdex.training.config import TrainConfig, differences
+from docdex.training.config import differences, restore_config
 from docdex.training.dense import distil_maps
 from docdex.training.export import to_onnx
 from docdex.training.network import EmbeddingNetwork, lite0_trunk, resize_head
@@ -33,7 +33,7 @@ from docdex.training.views import Batches, CleanVectors, open_session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from docdex.training.config import OptimConfig
+    from docdex.training.config import OptimConfig, TrainConfig
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
@@ -93,9 +93,7 @@ class Trainer:
         self.config, self.run, self.say = config, run, say
         self.progress = Progress()
         state = self._read_state(resume)
-        self.table = ClassTable.build(config.data, say)
-        if self.table.unreadable:
-            say(f"left out as unreadable: {', '.join(map(str, self.table.unreadable))}")
+        self.table = ClassTable.build(config.data, say, run)
         self.network = EmbeddingNetwork.build(config.model)
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -124,7 +122,7 @@ class Trainer:
             return None
         state = checkpoint.load(path)
         try:
-            saved = msgspec.convert(state["config"], TrainConfig)
+            saved = restore_config(state["config"])
         except (KeyError, msgspec.ValidationError) as error:
             raise TrainingError(f"{path}: no config of this docdex inside: {error}") from error
         if changed := differences(saved, self.config):
