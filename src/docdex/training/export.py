@@ -22,6 +22,7 @@ from docdex.training import checkpoint
 from docdex.training.classes import expand
 from docdex.training.config import restore_config
 from docdex.training.network import EmbeddingNetwork
+from docdex.training.start import find_model
 from docdex.training.templates import draw
 from docdex.training.views import open_session
 
@@ -55,7 +56,8 @@ def export_model(
     run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. The rest goes into the
     passport, with the run's config, cost and figures.
 
-    A run that started from another one names it with its cost, and so on; their folders must still be there.
+    A run that started from another one, or a model, names it with its cost, and so on; they must still be
+    there.
 
     Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
     more than `PARITY`; no file is written then.
@@ -146,13 +148,21 @@ def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any
 
 
 def _runs_before(config: TrainConfig) -> list[dict[str, Any]]:
-    """Names and costs of the runs that this one goes on from, the last first."""
-    runs = []
+    """Names and costs of the runs that this one goes on from, the last first; a model is one with its own."""
+    runs: list[dict[str, Any]] = []
     while config.start_from is not None:
+        if (model := find_model(config.start_from)) is not None:
+            training = model.passport.training
+            cost = {key: training[key] for key in _COSTS if key in training}
+            own = {"name": model.passport.name, "digest": model.passport.digest, **cost}
+            return [*runs, own, *training.get("before", ())]
         state = checkpoint.load(expand(config.start_from) / "last.pt")
         config = restore_config(state["config"])
         runs.append({"name": config.name, **_cost(config, state)})
     return runs
+
+
+_COSTS = ("steps", "images", "minutes", "cpu_minutes")
 
 
 def _cost(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from docdex.training.classes import ClassTable, expand
 from docdex.training.config import differences, restore_config
 from docdex.training.dense import distil_maps
 from docdex.training.export import to_onnx
-from docdex.training.network import EmbeddingNetwork, lite0_trunk, resize_head
+from docdex.training.network import EmbeddingNetwork, lite0_trunk
 from docdex.training.partial_fc import PartialFC
+from docdex.training.start import read_start
 from docdex.training.validation import Validation
 from docdex.training.views import Batches, CleanVectors, open_session
 
@@ -93,8 +94,12 @@ class Trainer:
         self.config, self.run, self.say = config, run, say
         self.progress = Progress()
         state = self._read_state(resume)
-        self.table = ClassTable.build(config.data, say, run)
         self.network = EmbeddingNetwork.build(config.model)
+        if state is not None:
+            self._restore_network(state)
+        elif config.start_from is not None:
+            self._start_from(config.start_from)
+        self.table = ClassTable.build(config.data, say, run)
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         self.generator = torch.Generator().manual_seed(config.seed)
         dev = expand("$DOCDEX_DATA") / "dev"
@@ -106,8 +111,6 @@ class Trainer:
         else:
             if config.start_from is None:
                 self._start()
-            else:
-                self._start_from(expand(config.start_from))
             self._start_centres()
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(self.network, config.optim)
@@ -160,19 +163,11 @@ class Trainer:
             cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
             self.network.head.start_from(cells)
 
-    def _start_from(self, run: Path) -> None:
-        """The averaged weights that another run ended with, the head resized where its side was another."""
-        state = checkpoint.load(run / "last.pt")
-        self.say(f"starting from step {state['step']} of {run}")
-        side = self.config.model.side
-        try:
-            weights, before = state["averaged"], state["config"]["model"]["side"]
-            if before != side:
-                self.say(f"resizing the head from {before} to {side} px")
-                weights = resize_head(weights, before // 16, side // 16)
-            self.network.load_state_dict(weights)
-        except (KeyError, RuntimeError) as error:
-            raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
+    def _start_from(self, given: str) -> None:
+        """The weights of another run or of a model, the head resized where its side was another."""
+        start = read_start(given)
+        self.say(f"starting from {start.origin}")
+        start.load_into(self.network, self.config.model)
 
     def _start_centres(self) -> None:
         """Each class's centre where the network puts its clean page."""
@@ -201,9 +196,14 @@ class Trainer:
             say=self.say,
         )
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore_network(self, state: dict[str, Any]) -> None:
         try:
             self.network.load_state_dict(state["network"])
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
             self.averaged.load_state_dict(state["averaged"])
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError) as error:
