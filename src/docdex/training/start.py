@@ -104,8 +104,8 @@ def _of_model(model: Model) -> Start:
     lacking += [name for name in state if name in kept and kept[name].shape != state[name].shape]
     if lacking:
         raise TrainingError(
-            f"{model.path} does not hold {lacking[0]} as it was trained ({len(lacking)} such): what is folded "
-            f"or quantised cannot be read back. Start from the folder of its run."
+            f"{model.path} does not hold {lacking[0]} as it was trained ({len(lacking)} such): what is "
+            f"folded or quantised cannot be read back. Start from the folder of its run."
         )
     network.load_state_dict({name: kept.get(name, value) for name, value in state.items()})
     difference = _difference(network, model, config.side)
