@@ -24,7 +24,7 @@ from docdex.cli.terminal import print_line
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another one holds out other types.")
 def split(folder: Path, output: Path, held_out: float, seed: int) -> None:
-    """Split a folder of documents by types, to train on some and measure on the others.
+    """Split a folder by types, to train and to measure.
 
     FOLDER holds a folder for each type, as for register --tree. Writes OUTPUT/train.txt, the files of the
     types to train on, and OUTPUT/held-out, a folder of the others for evaluate: a third of them are strangers
