@@ -56,7 +56,8 @@ class Labels:
         for name, count in zip(scan.labels, counts, strict=True):
             if not name:
                 raise TrainingError(
-                    f"{root}: a class is a folder, and images lie beside the folders: move them."
+                    f"{root}: some images have no class: one is the folder that an image lies in, or, in a tar "
+                    f"file, what KEY.cls says beside KEY.jpg."
                 )
             if not count:
                 raise TrainingError(f"{root}: none of the images of class {name} can be decoded.")

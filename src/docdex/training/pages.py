@@ -59,6 +59,8 @@ class Pages:
 
     def _keep(self, page: Pixels) -> None:
         """Keep a page if it fits; after the first that does not, none."""
-        self._left = self._left - page.nbytes if page.nbytes <= self._left else 0
-        if self._left > 0:
+        if page.nbytes <= self._left:
+            self._left -= page.nbytes
             self._kept.append(page)
+        else:
+            self._left = 0
