@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from docdex.errors import TrainingError
-from docdex.training.config import TrainConfig, differences, read_config
+from docdex.training.config import TrainConfig, differences, read_config, restore_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 LEAST = 'name = "x"\n[[data.sources]]\nfolder = "pages"\n[optim]\nsteps = 10\n'
@@ -30,7 +31,7 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     config = read(tmp_path, LEAST)
     assert config.optim.steps == 10
     assert config.optim.minutes is None
-    assert config.data.sources[0].turned
+    assert config.data.sources[0].classes == "turned"
     assert config.model.side % 16 == 0
 
 
@@ -48,6 +49,9 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         (LEAST.replace('folder = "pages"', 'folder = "pages"\nweight = 0'), "weight"),
         (LEAST + "[data]\ntemplate_share = 2\n", "data.template_share"),
         ('name = "x"\ndata = { sources = [] }\n', "data.sources"),
+        (LEAST.replace('folder = "pages"', 'folder = "pages"\nlist = "pages.txt"'), "`folder` or a `list`"),
+        (LEAST.replace('folder = "pages"', "weight = 1.0"), "`folder` or a `list`"),
+        (LEAST.replace('folder = "pages"', 'folder = "pages"\nclasses = "48"'), "classes"),
         ('name = "x"\n', "data"),
         ("name = = 1\n", "line 1"),
     ],
@@ -76,8 +80,36 @@ def test_a_missing_config_and_one_that_is_no_text_are_refused(tmp_path: Path) ->
 
 def test_a_budget_and_how_it_is_spent_may_differ_and_nothing_else(tmp_path: Path) -> None:
     one = read(tmp_path, LEAST)
-    longer = read(tmp_path, "workers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3"))
+    text = "workers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3")
+    longer = read(tmp_path, text + '[data]\ncache = "elsewhere"\nmemory_gigabytes = 0.5\n')
     assert differences(one, longer) == []
     other = read(tmp_path, "seed = 4\n" + LEAST + "batch = 5\n[loss]\nmargin = 0.1\n")
     assert differences(one, other) == ["loss.margin", "optim.batch", "seed"]
     assert differences(one, read(tmp_path, LEAST.replace("pages", "others"))) == ["data.sources"]
+
+
+def test_a_config_comes_back_from_plain_values(tmp_path: Path) -> None:
+    config = read(tmp_path, LEAST)
+    assert restore_config(msgspec.to_builtins(config)) == config
+
+
+@pytest.mark.parametrize(("turned", "classes"), [(True, "turned"), (False, "one")])
+def test_a_config_from_before_classes_had_names_is_understood(
+    tmp_path: Path, turned: bool, classes: str
+) -> None:
+    config = read(tmp_path, LEAST.replace('folder = "pages"', f'folder = "pages"\nclasses = "{classes}"'))
+    values = msgspec.to_builtins(config)
+    for source in values["data"]["sources"]:
+        del source["classes"], source["list"]
+        source["turned"] = turned
+    del values["data"]["memory_gigabytes"], values["data"]["cache"]
+    assert restore_config(values) == config
+    assert values["data"]["sources"][0]["turned"] is turned
+
+
+@pytest.mark.parametrize(
+    "values", [None, {}, {"data": {"sources": 3}}, {"data": {"sources": [{"turned": 1}]}}, {"data": 1}]
+)
+def test_what_is_no_config_does_not_come_back(values: object) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        restore_config(values)

@@ -53,6 +53,21 @@ def test_any_number_of_workers_makes_the_same_batches(batches: Batches, workers:
         assert torch.equal(maps, expected)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_pages_decoded_when_they_are_drawn_make_the_same_batches(batches: Batches, lower: bytes) -> None:
+    data = msgspec.structs.replace(batches.config.data, memory_gigabytes=0)
+    config = msgspec.structs.replace(batches.config, data=data)
+    lazy = Batches(config, ClassTable.build(data, lambda _: None), lower)
+    assert lazy.table.pages.kept == 0
+    alone = batches[7]
+    batches.close()
+    for workers in (0, 1):
+        ((maps, labels),) = DataLoader(lazy, batch_size=None, sampler=[7], num_workers=workers)
+        lazy.close()
+        assert torch.equal(labels, alone[1])
+        assert torch.equal(maps, alone[0])
+
+
 def test_another_number_and_another_seed_make_other_batches(batches: Batches, lower: bytes) -> None:
     reseeded = Batches(msgspec.structs.replace(batches.config, seed=4), batches.table, lower)
     maps = batches[0][0]
@@ -78,7 +93,7 @@ def test_classes_come_as_often_as_their_probabilities_say(
     counts = np.zeros(len(batches.table))
     for number in range(400):
         counts += np.bincount(batches[number][1].numpy(), minlength=len(counts))
-    expected = batches.table.probabilities * counts.sum()
+    expected = batches.table.probabilities(np.arange(len(counts))) * counts.sum()
     # Stratified within a batch: the spread is smaller than that of independent draws.
     assert (np.abs(counts - expected) < 4 * np.sqrt(expected)).all()
 
@@ -89,7 +104,7 @@ def test_half_of_a_batch_s_templates_are_the_twins_of_the_other_half(
     blank = np.zeros((3, 64, 64), dtype=np.float32)
     monkeypatch.setattr(batches, "view", lambda *_: blank)
     monkeypatch.setattr(batches, "maps", lambda images: images)
-    first = int((batches.table.image >= 0).sum())
+    first = len(batches.table) - batches.table.templates
     for number in range(50):
         drawn = [label - first for label in batches[number][1].tolist() if label >= first]
         with_twin = sum(label ^ 1 in drawn for label in drawn)

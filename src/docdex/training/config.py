@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +21,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 
 _FREE = {
+    "data.cache",
+    "data.memory_gigabytes",
     "optim.minutes",
     "optim.steps",
     "workers",
@@ -30,15 +34,23 @@ _FREE = {
 
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One folder of images, each its own class.
+    """Images to learn from: a folder, or a list of files with one path a line; either holds images, PDFs
+    (each page is an image) and tar files as WebDataset packs them.
 
-    weight: how often one of its images is drawn, relative to the others'; look-alikes deserve less.
-    turned: each image turned by a quarter or a half is another class to learn.
+    weight: how often one of its classes is drawn, relative to the others'; look-alikes deserve less. classes:
+    what an image is. `one`: a class. `turned`: a class, and another one when turned by a quarter or a half.
+    `24`: a class whole, by its upper and by its lower half, each in 8 turns and flips. `labelled`: one more
+    image of the class that its folder is (in a tar file, what `KEY.cls` beside it says).
     """
 
-    folder: str
+    folder: str | None = None
     weight: Positive = 1.0
-    turned: bool = True
+    classes: Literal["one", "turned", "24", "labelled"] = "turned"
+    list: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.list is None):
+            raise ValueError("a source has either a `folder` or a `list`")
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,8 +59,9 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     templates: how many; template_share: of all views. pictures: folder for the templates' logos and
     portraits, one of the sources or any other. fields: share of views whose contents are changed. scans:
     share of views that are scanned; the others are photographed. severity: of either, drawn between these.
-    photo_side: pixels of a view before it is prepared. page_side: short side at which images are kept in
-    memory: what a view of that size can show, and no more.
+    photo_side: pixels of a view before it is prepared. page_side: short side to which images are shrunk: what
+    a view of that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded
+    whenever it is drawn. cache: folder for what is known of the sources' files, instead of the run's.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
@@ -60,6 +73,8 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     severity: tuple[Share, Share] = (0.1, 1.0)
     photo_side: Count = 184
     page_side: Count = 208
+    memory_gigabytes: NotNegative = 4.0
+    cache: str | None = None
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,9 +154,10 @@ class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run. Paths may start with `$DOCDEX_DATA` or another variable of the environment.
 
-    start_from: folder of another run of the same network, whose last averaged weights this one starts from;
-    its side may be another. workers: processes that make views; any number makes the same run. threads: of
-    the training process.
+    start_from: what this run starts from: a packaged model's name, the path of an ONNX file with its
+    passport, or the folder of another run, whose last averaged weights are taken. The network must be the
+    same, but for its side. workers: processes that make views; any number makes the same run. threads: of the
+    training process.
     """
 
     name: str
@@ -191,6 +207,19 @@ def _check_distillation(path: Path, config: TrainConfig) -> None:
         raise TrainingError(
             f"{path}: distil.clean is {distil.clean}, more than optim.batch, {config.optim.batch}."
         )
+
+
+def restore_config(values: Any) -> TrainConfig:
+    """The config that a checkpoint or passport holds as plain values, of this docdex or one before it.
+
+    Raises msgspec.ValidationError for what is no config.
+    """
+    values = copy.deepcopy(values)
+    with suppress(TypeError, KeyError):  # of another form altogether: the conversion says so
+        for source in values["data"]["sources"]:
+            if "turned" in source:  # what `classes` was called while it had two values
+                source["classes"] = "turned" if source.pop("turned") else "one"
+    return msgspec.convert(values, TrainConfig)
 
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:

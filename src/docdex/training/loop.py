@@ -22,12 +22,12 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.classes import ClassTable, expand
-from docdex.training.config import DistilConfig, TrainConfig, differences
+from docdex.training.config import DistilConfig, differences, restore_config
 from docdex.training.distil import Distillation, Taught, distil_maps, resize_images
 from docdex.training.export import to_onnx
-from docdex.training.heads import GRID_KINDS, resize_head
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.partial_fc import PartialFC
+from docdex.training.start import read_start
 from docdex.training.teachers import open_teacher
 from docdex.training.validation import Validation
 from docdex.training.views import Batches, CleanVectors
@@ -35,7 +35,7 @@ from docdex.training.views import Batches, CleanVectors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from docdex.training.config import OptimConfig
+    from docdex.training.config import OptimConfig, TrainConfig
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
@@ -95,10 +95,12 @@ class Trainer:
         self.config, self.run, self.say = config, run, say
         self.progress = Progress()
         state = self._read_state(resume)
-        self.table = ClassTable.build(config.data, say)
-        if self.table.unreadable:
-            say(f"left out as unreadable: {', '.join(map(str, self.table.unreadable))}")
         self.network = EmbeddingNetwork.build(config.model)
+        if state is not None:
+            self._restore_network(state)
+        elif config.start_from is not None:
+            self._start_from(config.start_from)
+        self.table = ClassTable.build(config.data, say, run)
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         self.generator = torch.Generator().manual_seed(config.seed)
         dev = expand("$DOCDEX_DATA") / "dev"
@@ -110,8 +112,6 @@ class Trainer:
         else:
             if config.start_from is None:
                 self._start()
-            else:
-                self._start_from(expand(config.start_from))
             self._start_centres()
         self.averaged = copy.deepcopy(self.network)
         self.distillation = self._listen()
@@ -127,7 +127,7 @@ class Trainer:
             return None
         state = checkpoint.load(path)
         try:
-            saved = msgspec.convert(state["config"], TrainConfig)
+            saved = restore_config(state["config"])
         except (KeyError, msgspec.ValidationError) as error:
             raise TrainingError(f"{path}: no config of this docdex inside: {error}") from error
         if changed := differences(saved, self.config):
@@ -165,19 +165,11 @@ class Trainer:
             cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
             self.network.head.start_from(cells)
 
-    def _start_from(self, run: Path) -> None:
-        """The averaged weights that another run ended with, the head resized where its side was another."""
-        state = checkpoint.load(run / "last.pt")
-        self.say(f"starting from step {state['step']} of {run}")
-        side = self.config.model.side
-        try:
-            weights, before = state["averaged"], state["config"]["model"]["side"]
-            if before != side and self.config.model.head in GRID_KINDS:
-                self.say(f"resizing the head from {before} to {side} px")
-                weights = resize_head(weights, before // 16, side // 16)
-            self.network.load_state_dict(weights)
-        except (KeyError, RuntimeError) as error:
-            raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
+    def _start_from(self, given: str) -> None:
+        """The weights of another run or of a model, the head resized where its side was another."""
+        start = read_start(given)
+        self.say(f"starting from {start.origin}")
+        start.load_into(self.network, self.config.model)
 
     def _start_centres(self) -> None:
         """Each class's centre where the network puts its clean page."""
@@ -221,9 +213,14 @@ class Trainer:
         taught = Taught.gather(self.config, self.table, teacher, expand(distil.cache))
         return Distillation(distil, taught, self.network.channels, self.config.model.dimension)
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore_network(self, state: dict[str, Any]) -> None:
         try:
             self.network.load_state_dict(state["network"])
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
             self.averaged.load_state_dict(state["averaged"])
             if self.distillation is not None:
                 self.distillation.load_state_dict(state["distillation"])

@@ -39,16 +39,13 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self.config, self.table, self._lower = config, table, lower
         self._session: onnxruntime.InferenceSession | None = None
         cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
-        self._cumulative = np.cumsum(table.probabilities)
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         batch = self.config.optim.batch
         # Stratified over the class distribution: a batch holds few repeats and all kinds.
         rng = np.random.default_rng([self.config.seed, number])
         ranks = (np.arange(batch) + rng.random(batch)) / batch
-        # Sums of shares end a rounding error away from 1.
-        ranks = np.minimum(ranks, self._cumulative[-1] - 1e-12)
-        classes = np.searchsorted(self._cumulative, ranks, side="right").astype(np.int64)
+        classes = self.table.draw(ranks)
         self._pair_twins(classes, rng)
         seeds = ([self.config.seed, number, place] for place in range(batch))
         views = [
@@ -67,10 +64,11 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
         Templates 2 n and 2 n + 1 share a layout as often as not. classes: (B,), changed.
         """
-        places = rng.permutation(np.flatnonzero(self.table.image[classes] < 0))
+        templates = self.table.template_of(classes)
+        places = rng.permutation(np.flatnonzero(templates >= 0))
         pairs = len(places) // 2
-        first = int(np.count_nonzero(self.table.image >= 0))
-        twins = ((classes[places[:pairs]] - first) ^ 1) + first
+        first = len(self.table) - self.table.templates
+        twins = (templates[places[:pairs]] ^ 1) + first
         # Of an odd number of templates, the last has no twin.
         classes[places[pairs : 2 * pairs]] = np.minimum(twins, len(self.table) - 1)
 
@@ -81,7 +79,7 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         if rng.random() < data.fields:
             donor = self.table.pages[int(rng.integers(len(self.table.pages)))]
             # Templates bring other data of their own; images need all of it.
-            most = 1.0 if self.table.image[number] >= 0 else 0.4
+            most = 1.0 if number < len(self.table) - self.table.templates else 0.4
             page = change_fields(page, donor, rng, rng.uniform(0, most))
         severity = rng.uniform(*data.severity)
         take = scan if data.scans and rng.random() < data.scans else capture
