@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Batch number -> maps (B, 40, S / 8, S / 8) float16 of the frozen half, class numbers (B,) int64.
 
-    lower: the frozen half as ONNX bytes; each process opens its own session.
+    lower: the frozen half as ONNX bytes; each process opens its own session. places: the part of each batch
+    that is made, by default all of it; the parts of several processes make up the same batch.
     """
 
-    def __init__(self, config: TrainConfig, table: ClassTable, lower: bytes) -> None:
+    def __init__(
+        self, config: TrainConfig, table: ClassTable, lower: bytes, places: range | None = None
+    ) -> None:
         self.config, self.table, self._lower = config, table, lower
+        self.places = places or range(config.optim.batch)
         self._session: onnxruntime.InferenceSession | None = None
         cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
         self._cumulative = np.cumsum(table.probabilities)
@@ -45,12 +49,16 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         ranks = np.minimum(ranks, self._cumulative[-1] - 1e-12)
         classes = np.searchsorted(self._cumulative, ranks, side="right").astype(np.int64)
         self._pair_twins(classes, rng)
-        seeds = ([self.config.seed, number, place] for place in range(batch))
         views = [
-            self.view(int(chosen), np.random.default_rng(seed))
-            for chosen, seed in zip(classes, seeds, strict=True)
+            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
+            for place in self.places
         ]
-        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(classes)
+        maps = self.maps(np.stack(views)).astype(np.float16)
+        return torch.from_numpy(maps), torch.from_numpy(classes[self.places.start : self.places.stop])
+
+    def part(self, places: range) -> Batches:
+        """The same batches, of which only these places are made."""
+        return Batches(self.config, self.table, self._lower, places)
 
     def _pair_twins(self, classes: NDArray[np.int64], rng: np.random.Generator) -> None:
         """Make half of the drawn templates the twins of the other half: as negatives, strangers teach little.
