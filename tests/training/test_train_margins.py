@@ -117,6 +117,14 @@ def test_cosines_a_rounding_error_beyond_one_are_taken_for_one_and_half_precisio
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_a_vector_on_another_class_s_centre_is_pushed_away(loss: Softmax) -> None:
+    given = torch.tensor([[1.0000002, 0.99]], requires_grad=True)
+    torch.autograd.backward(F.cross_entropy(loss.logits(given, torch.tensor([1])), torch.tensor([1])))
+    assert given.grad is not None
+    assert given.grad[0, 0] > 0.1
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_gradients_are_numbers_where_a_vector_lies_on_its_centre_or_opposite(loss: Softmax) -> None:
     given = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], requires_grad=True)
     torch.autograd.backward(F.cross_entropy(loss.logits(given, torch.tensor([0, 0])), torch.tensor([0, 0])))

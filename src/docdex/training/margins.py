@@ -33,7 +33,9 @@ class Softmax:
         class is not among these columns.
         """
         wide = cosines if cosines.dtype == torch.float64 else cosines.float()
-        clamped = wide.clamp(-1, 1)
+        # Rounding takes a cosine beyond one; a plain clamp would also take its gradient away, and leave a
+        # vector that lies on another class's centre there.
+        clamped = wide + (wide.detach().clamp(-1, 1) - wide.detach())
         rows = (targets >= 0).nonzero().flatten()
         place = (rows, targets[rows])
         return clamped.index_put(place, self.own(clamped[place])) * self.scale
