@@ -15,61 +15,62 @@ pytest.importorskip("torch", reason="needs the extra train")
 import torch
 from spawning import run_together
 
+from conftest import set_up
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
-from docdex.training.config import TrainConfig, read_config
+from docdex.training.config import OptimConfig, TrainConfig, read_config
 from docdex.training.loop import Trainer
 from docdex.training.processes import Processes
 
-STEPS, STOPPED_AT = 20, 8
+STEPS, COPIED_AT = 20, 8
 
 
 def configured(path: Path) -> TrainConfig:
-    """Twenty steps, sub-centres learning with momentum: all that a checkpoint must keep."""
+    """Twenty steps, sub-centres learning with momentum: all that a checkpoint must keep.
+
+    Low rates: Adam makes a full step of a gradient that is nothing but rounding, and rounding is all in which
+    the runs may differ.
+    """
     config = read_config(path)
     return msgspec.structs.replace(
         config,
         loss=msgspec.structs.replace(config.loss, kind="arcface", subcentres=2),
-        optim=msgspec.structs.replace(
-            config.optim, steps=STEPS, centres="momentum", centre_decay=0.01, centre_rate=0.1
+        optim=OptimConfig(
+            batch=8,
+            steps=STEPS,
+            trunk_rate=1e-5,
+            head_rate=3e-5,
+            centres="momentum",
+            centre_rate=0.1,
+            centre_decay=0.01,
+            warmup=10,
         ),
     )
 
 
-class StoppedError(Exception):
-    """Stands for a kill: nothing is saved after it."""
-
-
-def train(path: Path, run: Path, *, resume: bool = False, until: int = STEPS) -> list[float]:
-    """Losses of the steps that this run took before it ended or was stopped."""
+def train(path: Path, run: Path, copy: Path | None = None, *, resume: bool = False) -> list[float]:
+    """Losses of the steps that this run took. copy: where its folder as of step `COPIED_AT` is kept."""
     said: list[str] = []
     trainer = Trainer(configured(path), run, resume=resume, say=said.append)
     losses: list[float] = []
     step = trainer._step
 
     def recorded(maps: torch.Tensor, labels: torch.Tensor) -> float:
-        if trainer.progress.step == until:
-            raise StoppedError
+        if copy is not None and trainer.progress.step == COPIED_AT:
+            with trainer.processes.together():
+                if trainer.processes.first:
+                    shutil.copytree(run, copy)
         losses.append(step(maps, labels))
         return losses[-1]
 
     trainer._step = recorded  # type: ignore[method-assign]
-    try:
-        trainer.train()
-    except StoppedError:
-        assert until < STEPS
+    trainer.train()
     assert bool(said) == trainer.processes.first
     return losses
 
 
-def stop_and_go_on(path: Path, run: Path, copy: Path) -> list[float]:
-    """Losses of a run that was stopped and resumed; what it left when it was stopped is in `copy`."""
-    losses = train(path, run, until=STOPPED_AT)
-    processes = Processes.join()
-    with processes.together():
-        if processes.first:
-            shutil.copytree(run, copy)
-    return losses + train(path, run, resume=True)
+def resume(path: Path, run: Path) -> list[float]:
+    return train(path, run, resume=True)
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -79,47 +80,40 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def assert_same_end(one: Path, other: Path) -> None:
-    """The same averaged weights, but for rounding that twenty steps have amplified."""
+    """The same averaged weights, but for rounding."""
     expected, found = weights(one), weights(other)
     for name, value in expected.items():
-        assert torch.allclose(found[name], value, atol=1e-3), name
+        assert torch.allclose(found[name], value, atol=1e-4), name
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Folder of four runs and their losses: by one process, by two stopped and resumed, by three and one after."""
-    from conftest import set_up
-
+    """Folder of four runs and their losses: one process, two, a copy of these by one and by three."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         path = set_up(folder, patch)
         losses = {"one": train(path, folder / "one")}
-        two = run_together(2, folder / "meet2", stop_and_go_on, path, folder / "two", folder / "stopped")
+        two = run_together(2, folder / "meet2", train, path, folder / "two", folder / "resumed by one")
         assert two[0] == two[1]
         losses["two"] = two[0]
-        shutil.copytree(folder / "stopped", folder / "three")
-        losses["three"] = run_together(3, folder / "meet3", resume, path, folder / "three")[0]
-        losses["again one"] = train(
-            path, shutil.copytree(folder / "stopped", folder / "again one"), resume=True
-        )
+        shutil.copytree(folder / "resumed by one", folder / "resumed by three")
+        losses["resumed by one"] = resume(path, folder / "resumed by one")
+        three = run_together(3, folder / "meet3", resume, path, folder / "resumed by three")
+        losses["resumed by three"] = three[0]
     return folder, losses
-
-
-def resume(path: Path, run: Path) -> list[float]:
-    return train(path, run, resume=True)
 
 
 def test_two_processes_have_the_loss_curve_of_one(ran: Any) -> None:
     folder, losses = ran
     assert len(losses["one"]) == len(losses["two"]) == STEPS
-    assert losses["two"] == pytest.approx(losses["one"], rel=1e-3)
+    assert losses["two"] == pytest.approx(losses["one"], rel=1e-4)
     assert_same_end(folder / "one", folder / "two")
 
 
-@pytest.mark.parametrize("name", ["again one", "three"])
+@pytest.mark.parametrize("name", ["resumed by one", "resumed by three"])
 def test_a_checkpoint_of_two_processes_goes_on_with_one_and_with_three(ran: Any, name: str) -> None:
     folder, losses = ran
-    assert losses[name] == pytest.approx(losses["one"][STOPPED_AT:], rel=1e-3)
+    assert losses[name] == pytest.approx(losses["one"][COPIED_AT:], rel=1e-4)
     assert_same_end(folder / "one", folder / name)
 
 
