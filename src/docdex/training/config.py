@@ -27,6 +27,7 @@ _FREE = {
     "optim.steps",
     "workers",
     "threads",
+    "centre_memory",
     "checkpoint_minutes",
     "validate_minutes",
 }
@@ -101,11 +102,24 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """CosFace (arXiv 1801.09414) over a sampled share of the class centres (PartialFC, arXiv 2203.15565)."""
+    """A margin loss (`training/margins.py`) over sampled class centres (PartialFC, arXiv 2203.15565).
 
+    kind: `softmax` has no margin; `margin` is of the cosine in `cosface`, of the angle in radians in
+    `arcface`; `combined` has `margins`: the angle's factor, what is added to it, what is taken from the
+    cosine. scale: of the logits. subcentres: centres a class, of which the nearest counts. sampled: centres
+    that take part in a step, a share of all up to 1, a number from 2 up.
+    """
+
+    kind: Literal["softmax", "cosface", "arcface", "combined"] = "cosface"
     scale: Positive = 32.0
-    margin: NotNegative = 0.35
-    sampled: Annotated[float, Meta(gt=0, le=1)] = 0.3
+    margin: Annotated[float, Meta(ge=0, lt=1.5)] = 0.35
+    margins: tuple[Annotated[float, Meta(ge=1, le=4)], Annotated[float, Meta(ge=0, lt=1.5)], Share] = (
+        1.0,
+        0.3,
+        0.2,
+    )
+    subcentres: Count = 1
+    sampled: Positive = 0.3
 
 
 class DistilConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,10 +146,12 @@ class DistilConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW, and gradient descent for the centres, with warm-up and a cosine to zero.
+    """AdamW, and for the centres what `centres` says, with warm-up and a cosine to zero.
 
     The run lasts `minutes` of wall time or `steps`, whichever is set. trunk_rate, head_rate, centre_rate:
-    peaks of the learning rates. warmup: steps. ema: how much of the averaged weights is kept a step. clip:
+    peaks of the learning rates. centres: gradient descent to unit length, or momentum, or AdamW, for the rows
+    that take part (`training/optim.py`). centre_momentum: of the second. centre_decay: weight decay of the
+    last two. warmup: steps. ema: how much of the averaged weights is kept a step. clip:
     norm of the gradient.
     """
 
@@ -146,6 +162,9 @@ class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head_rate: NotNegative = 1e-3
     centre_rate: NotNegative = 1.0
     weight_decay: NotNegative = 0.01
+    centres: Literal["descent", "momentum", "adamw"] = "descent"
+    centre_momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    centre_decay: NotNegative = 0.0
     warmup: Annotated[int, Meta(ge=0)] = 200
     ema: Annotated[float, Meta(ge=0, lt=1)] = 0.998
     clip: Positive = 5.0
@@ -156,8 +175,10 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start_from: what this run starts from: a packaged model's name, the path of an ONNX file with its
     passport, or the folder of another run, whose last averaged weights are taken. The network must be the
-    same, but for its side. workers: processes that make views; any number makes the same run. threads: of the
-    training process.
+    same, but for its side. workers: processes that make views, for each that trains; any number makes the
+    same run. threads: of a training process. centre_memory: GiB of class centres and what their optimiser
+    remembers that a training process keeps in memory; when they take more, it maps them from a file in the
+    run's folder.
     """
 
     name: str
@@ -170,6 +191,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0)] = 0
     workers: Annotated[int, Meta(ge=0)] = 2
     threads: Count = 1
+    centre_memory: NotNegative = 4.0
     checkpoint_minutes: Positive = 5.0
     validate_minutes: Positive = 10.0
 
@@ -187,6 +209,13 @@ def read_config(path: Path) -> TrainConfig:
         raise TrainingError(f"{path}: {error}") from error
     if (config.optim.minutes is None) == (config.optim.steps is None):
         raise TrainingError(f"{path}: give either optim.minutes or optim.steps.")
+    if config.loss.sampled > 1 and not config.loss.sampled.is_integer():
+        raise TrainingError(
+            f"{path}: loss.sampled is a share up to 1, or a whole number of classes; it is "
+            f"{config.loss.sampled:g}."
+        )
+    if config.optim.centre_decay and config.optim.centres == "descent":
+        raise TrainingError(f"{path}: optim.centre_decay does nothing to centres of unit length (`descent`).")
     if config.data.severity[0] > config.data.severity[1]:
         raise TrainingError(f"{path}: data.severity must go from low to high; it is {config.data.severity}.")
     _check_distillation(path, config)

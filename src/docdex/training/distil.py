@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from docdex.errors import TrainingError
-from docdex.training.teachers import TaughtOutputs, Teacher, digest_of
-from docdex.training.views import clean_image
+from docdex.training.classes import expand
+from docdex.training.config import DistilConfig
+from docdex.training.export import to_onnx
+from docdex.training.teachers import TaughtOutputs, Teacher, digest_of, open_teacher
+from docdex.training.views import Batches, clean_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,10 +30,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from docdex.training.classes import ClassTable
-    from docdex.training.config import DistilConfig, TrainConfig
+    from docdex.training.config import TrainConfig
+    from docdex.training.network import EmbeddingNetwork
+    from docdex.training.processes import Processes
 
 LossName = Literal["map_cosine", "map_smooth_l1", "cosine", "similarities", "relational", "published", "none"]
 _MAP_LOSSES = ("map_cosine", "map_smooth_l1")
+_LESSONS = range(2 << 24, 3 << 24)
+"""Numbers of batches that no run reaches: views to learn maps on."""
 _PROJECTED = ("cosine", "published")
 """Losses that compare number by number, and so need as many of them as the teacher has."""
 
@@ -140,18 +147,17 @@ class Distillation(nn.Module):
             self.projection = nn.Linear(dimension, math.prod(shape))
 
     def forward(self, cells: Tensor, vectors: Tensor, labels: Tensor) -> Tensor:
-        """The weighted loss of a batch whose last `config.clean` images are clean copies.
+        """The weighted loss of clean copies, a scalar.
 
         cells: (N, C, G, G) trunk maps; vectors: (N, D); labels: (N,) class numbers.
         """
-        clean, name = self.config.clean, self.config.loss
-        teacher = self.taught[labels[-clean:]]
+        name, teacher = self.config.loss, self.taught[labels]
         if name in _MAP_LOSSES:
-            student = self.projection(cells[-clean:])
+            student = self.projection(cells)
             teacher = F.adaptive_avg_pool2d(teacher, student.shape[2:])
             loss = map_cosine(student, teacher) if name == "map_cosine" else map_smooth_l1(student, teacher)
             return self.config.weight * loss
-        student, teacher = self.projection(vectors[-clean:]), teacher.flatten(1)
+        student, teacher = self.projection(vectors), teacher.flatten(1)
         if name == "similarities":
             loss = softened_similarities(student, teacher, temperature=self.config.temperature)
         else:
@@ -220,6 +226,58 @@ class _Lessons(Dataset[_Lesson]):
         if self._asked is None:
             self._asked = self._teacher.open()
         return digests, list(new), torch.from_numpy(self._asked(np.stack(list(new.values()))))
+
+
+def listen(
+    config: TrainConfig,
+    table: ClassTable,
+    network: EmbeddingNetwork,
+    processes: Processes,
+    say: Callable[[str], None],
+) -> Distillation | None:
+    """The term that a config asks for, its teacher asked about every class's clean page; None without one.
+
+    The first process asks, the others read what it was told. Raises what `open_teacher` and `Taught.gather`
+    raise, TrainingError for a loss that does not go with the teacher.
+    """
+    distil = config.distil
+    if distil is None or distil.loss == "none":
+        return None
+    say(f"asking {distil.teacher} about {len(table)} clean pages")
+    teacher, folder = open_teacher(distil, config.model.side), expand(distil.cache)
+    taught: Taught | None = None
+    with processes.together():
+        if processes.first:
+            taught = Taught.gather(config, table, teacher, folder)
+    if taught is None:
+        taught = Taught.gather(config, table, teacher, folder)
+    distillation = Distillation(distil, taught, network.channels, config.model.dimension)
+    processes.follow_first(distillation.state_dict().values())
+    return distillation
+
+
+def learn_maps(
+    config: TrainConfig, table: ClassTable, network: EmbeddingNetwork, say: Callable[[str], None]
+) -> None:
+    """Let a network's trunk learn a teacher's maps on the run's own views, for `model.distil_minutes`.
+
+    Raises what `open_teacher` raises, TrainingError for a teacher that gives vectors.
+    """
+    model = config.model
+    teacher = open_teacher(config.distil or DistilConfig(), model.side)
+    if len(teacher.shape) != 3:
+        raise TrainingError("model.distil_minutes needs a distil.teacher that gives maps.")
+    ask = teacher.open()
+    # Images: a teacher cannot start from the student's frozen part.
+    images = Batches(config, table, to_onnx(nn.Identity(), model.side, "maps"))
+    views = DataLoader(images, batch_size=None, sampler=_LESSONS, num_workers=config.workers)
+    distil_maps(
+        nn.Sequential(network.lower, network.upper),
+        lambda images: torch.from_numpy(ask(resize_images(images, teacher.side).numpy())),
+        (batch[0].float() for batch in views),
+        minutes=model.distil_minutes,
+        say=say,
+    )
 
 
 def resize_images(images: Tensor, side: int) -> Tensor:

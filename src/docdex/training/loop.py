@@ -21,14 +21,15 @@ from torch.utils.data import DataLoader
 
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
+from docdex.training.batch_norm import share_batch_norms
+from docdex.training.class_layer import build_class_layer, starting_centres
 from docdex.training.classes import ClassTable, expand
-from docdex.training.config import DistilConfig, differences, restore_config
-from docdex.training.distil import Distillation, Taught, distil_maps, resize_images
+from docdex.training.config import differences, restore_config
+from docdex.training.distil import learn_maps, listen
 from docdex.training.export import to_onnx
 from docdex.training.network import EmbeddingNetwork
-from docdex.training.partial_fc import PartialFC
+from docdex.training.processes import Processes
 from docdex.training.start import read_start
-from docdex.training.teachers import open_teacher
 from docdex.training.validation import Validation
 from docdex.training.views import Batches, CleanVectors
 
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from docdex.training.config import OptimConfig, TrainConfig
+    from docdex.training.distil import Distillation
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
 _PCA_BATCHES = 24
 """Batches of views that the head's starting projection is fitted on."""
+_NEGATIVES = 1 << 31
+"""Sets the random numbers that choose negatives apart from those that make views."""
 _BEYOND = 1 << 24
 """A batch number that no run reaches: views for the start come from behind it."""
 
@@ -80,11 +84,14 @@ class Progress:
 class Trainer:
     """One run. `train()` goes from where it stands to the end of its budget.
 
+    Started by `torchrun`, each process makes its part of every batch and holds its block of the class
+    centres; the run is that of one process, up to rounding. `run` must then be one folder for all.
+
     run: folder for `last.pt`, `best.pt`, `log.jsonl`. resume: go on from its `last.pt`. say: is told of
     progress. Checkpoints are measured on `$DOCDEX_DATA/dev`; where that is missing, they are only kept.
 
     Raises TrainingError for unusable data, a folder that holds a run already, and, when resuming, for a
-    checkpoint that is missing, broken or of another config.
+    checkpoint that is missing, broken or of another config, and for more processes than a batch has views.
     """
 
     def __init__(
@@ -92,7 +99,10 @@ class Trainer:
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.config, self.run, self.say = config, run, say
+        self.processes = Processes.join()
+        if self.processes.count > config.optim.batch:
+            raise TrainingError(f"{self.processes.count} processes share a batch of {config.optim.batch}.")
+        self.config, self.run, self.say = config, run, say if self.processes.first else _silent
         self.progress = Progress()
         state = self._read_state(resume)
         self.network = EmbeddingNetwork.build(config.model)
@@ -100,21 +110,27 @@ class Trainer:
             self._restore_network(state)
         elif config.start_from is not None:
             self._start_from(config.start_from)
-        self.table = ClassTable.build(config.data, say, run)
+        # The first writes for all what is known of the files.
+        self.table = ClassTable.build(config.data, self.say, run if self.processes.first else None)
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
-        self.generator = torch.Generator().manual_seed(config.seed)
         dev = expand("$DOCDEX_DATA") / "dev"
-        self.validation = Validation(dev, config.model.side, self.batches.maps) if dev.is_dir() else None
+        measures = self.processes.first and dev.is_dir()
+        self.validation = Validation(dev, config.model.side, self.batches.maps) if measures else None
         self.batches.close()
         if state is not None:
             self._check_classes(state)
-            self.centres = self._layer(torch.zeros_like(state["centres"]))
-        else:
+        self.centres = build_class_layer(config, len(self.table), self.processes, run)
+        if state is None:
             if config.start_from is None:
-                self._start()
+                with self.processes.together():
+                    if self.processes.first:
+                        self._start()
+                self.processes.follow_first(self.network.state_dict().values())
             self._start_centres()
+        share_batch_norms(self.network, self.processes)
+        self._rows: str | None = None
         self.averaged = copy.deepcopy(self.network)
-        self.distillation = self._listen()
+        self.distillation = listen(config, self.table, self.network, self.processes, self.say)
         self.optimiser = _optimiser(self.network, config.optim, self.distillation)
         if state is not None:
             self._restore(state)
@@ -138,20 +154,16 @@ class Trainer:
         return state
 
     def _check_classes(self, state: dict[str, Any]) -> None:
-        if len(state["centres"]) != len(self.table):
+        if state.get("classes") != len(self.table):
             raise TrainingError(
-                f"{self.run}: the checkpoint has {len(state['centres'])} classes, the data make "
+                f"{self.run}: the checkpoint has {state.get('classes')} classes, the data make "
                 f"{len(self.table)} now."
             )
-
-    def _layer(self, centres: torch.Tensor) -> PartialFC:
-        loss = self.config.loss
-        return PartialFC(centres, sampled=loss.sampled, scale=loss.scale, margin=loss.margin)
 
     def _start(self) -> None:
         """Head from a PCA of training views, batch norms from the same."""
         if self.config.model.distil_minutes:
-            self._distil()
+            learn_maps(self.config, self.table, self.network, self.say)
         self.say("starting the head from a projection of training views")
         self.network.eval()
         with torch.no_grad():
@@ -176,42 +188,16 @@ class Trainer:
         self.network.eval()
         self.say(f"starting {len(self.table)} centres from clean pages")
         model = to_onnx(self.network, self.config.model.side, "vectors")
-        clean = CleanVectors(self.config, self.table, model)
-        centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
-        self.centres = self._layer(torch.cat(centres))
-
-    def _distil(self) -> None:
-        """Let the trunk learn a teacher's maps on the run's own views before anything else."""
-        model, network = self.config.model, self.network
-        teacher = open_teacher(self.config.distil or DistilConfig(), model.side)
-        if len(teacher.shape) != 3:
-            raise TrainingError("model.distil_minutes needs a distil.teacher that gives maps.")
-        ask = teacher.open()
-        # Images: a teacher cannot start from the student's frozen part.
-        images = Batches(self.config, self.table, to_onnx(nn.Identity(), model.side, "maps"))
-        views = DataLoader(
-            images,
-            batch_size=None,
-            sampler=range(2 * _BEYOND, 3 * _BEYOND),
-            num_workers=self.config.workers,
-        )
-        distil_maps(
-            nn.Sequential(network.lower, network.upper),
-            lambda images: torch.from_numpy(ask(resize_images(images, teacher.side).numpy())),
-            (batch[0].float() for batch in views),
-            minutes=model.distil_minutes,
-            say=self.say,
-        )
-
-    def _listen(self) -> Distillation | None:
-        """The teacher's term beside the margin loss, if any: it is asked about every class's clean page."""
-        distil = self.config.distil
-        if distil is None or distil.loss == "none":
-            return None
-        self.say(f"asking {distil.teacher} about {len(self.table)} clean pages")
-        teacher = open_teacher(distil, self.config.model.side)
-        taught = Taught.gather(self.config, self.table, teacher, expand(distil.cache))
-        return Distillation(distil, taught, self.network.channels, self.config.model.dimension)
+        clean, block = CleanVectors(self.config, self.table, model), self.centres.block
+        chunks = range(block.start // clean.chunk, math.ceil(block.stop / clean.chunk))
+        loader = DataLoader(clean, batch_size=None, sampler=chunks, num_workers=self.config.workers)
+        for chunk, vectors in zip(chunks, loader, strict=True):
+            aside = torch.Generator().manual_seed(self.config.seed + chunk)
+            centres = starting_centres(vectors, self.centres.centres.shape[1:], aside)
+            # Blocks begin and end within chunks.
+            first = chunk * clean.chunk - block.start
+            low, high = max(first, 0), min(first + len(centres), len(block))
+            self.centres.centres[low:high] = centres[low - first : high - first]
 
     def _restore_network(self, state: dict[str, Any]) -> None:
         try:
@@ -227,8 +213,7 @@ class Trainer:
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError) as error:
             raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
-        self.centres.centres.copy_(state["centres"])
-        self.generator.set_state(state["generator"])
+        self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
         self.progress = Progress(**state["progress"])
 
     def _state(self) -> dict[str, Any]:
@@ -240,10 +225,12 @@ class Trainer:
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "distillation": self.distillation.state_dict() if self.distillation is not None else {},
-            "centres": self.centres.centres,
-            "generator": self.generator.get_state(),
+            "classes": len(self.table),
             "progress": asdict(progress),
         }
+
+    def _save(self) -> None:
+        self._rows = checkpoint.save_run(self.run / "last.pt", self._state(), self.centres, self._rows)
 
     def share_done(self) -> float:
         """How much of the budget is spent, 0 to 1: what the schedule follows."""
@@ -256,7 +243,7 @@ class Trainer:
         """Run to the end of the budget, saving and measuring on the way."""
         config, progress = self.config, self.progress
         loader = DataLoader(
-            self.batches,
+            self.batches.part(self.processes.block(config.optim.batch)),
             batch_size=None,
             sampler=range(progress.step, _BEYOND),
             num_workers=config.workers,
@@ -272,7 +259,10 @@ class Trainer:
                 break
             losses.append(self._step(maps.float(), labels))
             progress.step += 1
-            progress.seconds, progress.cpu = time.monotonic() - began, cpu_seconds() - cpu_began
+            # All go by the clock of the first: the schedule and the end must be the same for everybody.
+            clock = torch.tensor([time.monotonic() - began, cpu_seconds() - cpu_began], dtype=torch.float64)
+            self.processes.follow_first([clock])
+            progress.seconds, progress.cpu = clock.tolist()
             if progress.step % 20 == 0:
                 self._log(losses)
                 losses = []
@@ -280,12 +270,12 @@ class Trainer:
                 self._measure()
                 measured = progress.seconds
             if progress.seconds - saved > 60 * config.checkpoint_minutes:
-                checkpoint.save(self.run / "last.pt", self._state())
+                self._save()
                 saved = progress.seconds
         if losses:
             self._log(losses)
         self._measure()
-        checkpoint.save(self.run / "last.pt", self._state())
+        self._save()
 
     def _step(self, maps: torch.Tensor, labels: torch.Tensor) -> float:
         optim, network = self.config.optim, self.network
@@ -295,10 +285,16 @@ class Trainer:
         network.train()
         cells = network.cells(maps)
         vectors = network.head(cells)
-        loss = self.centres.loss(vectors, labels, self.generator)
-        if self.distillation is not None:
-            loss = loss + self.distillation(cells, vectors, labels)
+        rng = np.random.default_rng([self.config.seed, self.progress.step, _NEGATIVES])
+        loss = self.centres.loss(vectors, labels, rng)
         reached = float(loss.detach())
+        if self.distillation is not None:
+            # Clean copies come last. Everybody compares those of all, and takes a part of the gradient.
+            own = len(self.processes.block(optim.batch))
+            clean = [self.processes.gather(part[own:]) for part in (cells, vectors, labels)]
+            term = self.distillation(*clean)
+            reached += float(term.detach())
+            loss = loss + term / self.processes.count
         if not math.isfinite(reached):
             raise TrainingError(
                 f"The loss is {reached} at step {self.progress.step}: start again with lower rates. The last "
@@ -306,6 +302,9 @@ class Trainer:
             )
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.processes.sum_gradients(network.parameters())
+        if self.distillation is not None:
+            self.processes.sum_gradients(self.distillation.parameters())
         nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], optim.clip)
         self.optimiser.step()
         self.centres.step(optim.centre_rate * factor)
@@ -342,9 +341,15 @@ class Trainer:
             checkpoint.save(self.run / "best.pt", self._state())
 
     def _write(self, **record: float) -> None:
+        if not self.processes.first:
+            return
         self.run.mkdir(parents=True, exist_ok=True)
         with (self.run / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + os.linesep)
+
+
+def _silent(_: str) -> None:
+    """For all processes but the first: what they would say is said."""
 
 
 def _optimiser(

@@ -31,12 +31,16 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Batch number -> maps of the frozen part, class numbers (B,) int64.
 
     maps: (B, C, S / f, S / f) float16 where f is `model.frozen_stride`; (B, 40, S / 8, S / 8) of `lite0`.
-    With `distil`, clean copies of some of the batch's pages follow: B + distil.clean of each. lower: the
-    frozen part as ONNX bytes; each process opens its own session.
+    lower: the frozen part as ONNX bytes; each process opens its own session. places: the part of each batch
+    that is made, by default all of it; the parts of several processes make up the same batch. With `distil`,
+    clean copies of some of the batch's pages follow its views, `distil.clean` of a whole batch.
     """
 
-    def __init__(self, config: TrainConfig, table: ClassTable, lower: bytes) -> None:
+    def __init__(
+        self, config: TrainConfig, table: ClassTable, lower: bytes, places: range | None = None
+    ) -> None:
         self.config, self.table, self._lower = config, table, lower
+        self.places = places or range(config.optim.batch)
         self._session: onnxruntime.InferenceSession | None = None
         cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
 
@@ -47,17 +51,22 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         ranks = (np.arange(batch) + rng.random(batch)) / batch
         classes = self.table.draw(ranks)
         self._pair_twins(classes, rng)
-        seeds = ([self.config.seed, number, place] for place in range(batch))
         views = [
-            self.view(int(chosen), np.random.default_rng(seed))
-            for chosen, seed in zip(classes, seeds, strict=True)
+            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
+            for place in self.places
         ]
+        chosen = classes[self.places.start : self.places.stop]
         if (distil := self.config.distil) is not None:
-            copied = classes[np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)]
+            copied = np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)
+            clean = classes[copied[(copied >= self.places.start) & (copied < self.places.stop)]]
             side = self.config.model.side
-            views += [clean_image(self.config, self.table, int(each), side) for each in copied]
-            classes = np.concatenate([classes, copied])
-        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(classes)
+            views += [clean_image(self.config, self.table, int(each), side) for each in clean]
+            chosen = np.concatenate([chosen, clean])
+        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(chosen)
+
+    def part(self, places: range) -> Batches:
+        """The same batches, of which only these places are made."""
+        return Batches(self.config, self.table, self._lower, places)
 
     def _pair_twins(self, classes: NDArray[np.int64], rng: np.random.Generator) -> None:
         """Make half of the drawn templates the twins of the other half: as negatives, strangers teach little.
