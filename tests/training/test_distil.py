@@ -206,9 +206,10 @@ def with_distillation(tiny_run: Path, folder: Path, **given) -> TrainConfig:
 
 
 def test_a_run_with_a_teacher_learns_its_projection_and_resumes_as_if_never_killed(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = with_distillation(tiny_run, tmp_path, loss="cosine")
+    config = msgspec.structs.replace(config, start_from=str(trained))
     whole = Trainer(config, tmp_path / "whole", say=lambda _: None)
     assert whole.distillation is not None
     before = {name: value.clone() for name, value in whole.distillation.state_dict().items()}
@@ -233,8 +234,11 @@ def test_a_run_with_a_teacher_learns_its_projection_and_resumes_as_if_never_kill
     assert not torch.equal(one["distillation"]["projection.weight"], before["projection.weight"])
 
 
-def test_the_control_has_the_clean_copies_and_no_teacher(tiny_run: Path, tmp_path: Path) -> None:
-    config = msgspec.structs.replace(read_config(tiny_run), distil=DistilConfig(loss="none", clean=4))
+def test_the_control_has_the_clean_copies_and_no_teacher(
+    tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    control = DistilConfig(loss="none", clean=4)
+    config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained), distil=control)
     trainer = Trainer(config, tmp_path / "run", say=lambda _: None)
     assert trainer.distillation is None
     maps, labels = trainer.batches[0]

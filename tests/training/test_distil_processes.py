@@ -19,14 +19,15 @@ from docdex.training.config import DistilConfig, OptimConfig, read_config
 from docdex.training.export import to_onnx
 from docdex.training.loop import Trainer
 
-STEPS = 4
+STEPS = 3
 
 
-def train(path: Path, teacher: Path, run: Path) -> list[float]:
+def train(path: Path, trained: Path, teacher: Path, run: Path) -> list[float]:
     """Losses of the steps. Low rates: rounding is all in which the runs may differ."""
     config = read_config(path)
     config = msgspec.structs.replace(
         config,
+        start_from=str(trained),
         distil=DistilConfig(
             teacher=f"onnx:{teacher}", cache=str(run.parent / "taught"), loss="cosine", weight=5.0, clean=3
         ),
@@ -45,13 +46,13 @@ def train(path: Path, teacher: Path, run: Path) -> list[float]:
 
 
 def test_two_processes_learn_from_a_teacher_what_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = set_up(tmp_path, monkeypatch)
     teacher = tmp_path / "colours.onnx"
     teacher.write_bytes(to_onnx(nn.Sequential(nn.AvgPool2d(64), nn.Flatten()), 64, "said"))
-    one = train(path, teacher, tmp_path / "one")
-    two = run_together(2, tmp_path / "meet", train, path, teacher, tmp_path / "two")
+    one = train(path, trained, teacher, tmp_path / "one")
+    two = run_together(2, tmp_path / "meet", train, path, trained, teacher, tmp_path / "two")
     assert two[0] == two[1]
     assert two[0] == pytest.approx(one, rel=1e-4)
     projections = [

@@ -50,7 +50,6 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         rng = np.random.default_rng([self.config.seed, number])
         ranks = (np.arange(batch) + rng.random(batch)) / batch
         classes = self.table.draw(ranks)
-        self._pair_twins(classes, rng)
         views = [
             self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
             for place in self.places
@@ -67,19 +66,6 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def part(self, places: range) -> Batches:
         """The same batches, of which only these places are made."""
         return Batches(self.config, self.table, self._lower, places)
-
-    def _pair_twins(self, classes: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Make half of the drawn templates the twins of the other half: as negatives, strangers teach little.
-
-        Templates 2 n and 2 n + 1 share a layout as often as not. classes: (B,), changed.
-        """
-        templates = self.table.template_of(classes)
-        places = rng.permutation(np.flatnonzero(templates >= 0))
-        pairs = len(places) // 2
-        first = len(self.table) - self.table.templates
-        twins = (templates[places[:pairs]] ^ 1) + first
-        # Of an odd number of templates, the last has no twin.
-        classes[places[pairs : 2 * pairs]] = np.minimum(twins, len(self.table) - 1)
 
     def view(self, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """One training image of a class, (3, S, S) float32."""
