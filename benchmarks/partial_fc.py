@@ -20,7 +20,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +28,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
+from decoding import measured
 from docdex.training.class_layer import build_class_layer
 from docdex.training.config import DataConfig, LossConfig, OptimConfig, SourceConfig, TrainConfig
 from docdex.training.margins import CosFace
@@ -40,7 +40,7 @@ DENSE = (10_000, 100_000)
 ALLOWED = 1.3
 MOMENTS = {"descent": 0, "momentum": 1, "adamw": 2}
 MIB = 2**20
-Step = Callable[[int], None]
+Step = Callable[[], None]
 
 
 def main() -> None:
@@ -57,11 +57,11 @@ def main() -> None:
     steps[f"sampled {LARGE}"] = large = sampled_layer(LARGE, options.optimiser)
     kept = resident_mib() - before
     forget_peak()
-    large(0)
-    large(1)
+    large()
+    large()
     added = peak_mib() - before - kept
     steps |= {f"dense {classes}": dense_layer(classes, moments) for classes in DENSE}
-    times = take_turns(steps, options.rounds)
+    times = measured(steps, options.rounds)
     formula = LARGE * (DIMENSION * 4 * (1 + moments) + (8 if moments else 0))
     print(
         json.dumps(
@@ -89,7 +89,7 @@ def main() -> None:
                     "classes": LARGE,
                     "kept": {"formula": round(formula / MIB), "measured": round(kept)},
                     "step": {
-                        "formula": round(4 * SAMPLED * (DIMENSION * (5 + moments) + 6 * BATCH) / MIB),
+                        "formula": round(4 * SAMPLED * (DIMENSION * (5 + moments) + 10 * BATCH) / MIB),
                         "measured": round(added),
                     },
                 },
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def sampled_layer(classes: int, optimiser: str) -> Step:
-    """Step number -> one step of docdex's layer, as a run with this config would make it."""
+    """One step after another of docdex's layer, as a run with this config would make it."""
     config = TrainConfig(
         "benchmark",
         DataConfig((SourceConfig("."),)),
@@ -115,9 +115,10 @@ def sampled_layer(classes: int, optimiser: str) -> Step:
     for table in layer.optimiser.tables.values():
         table.fill_(0)  # zeros that nobody wrote take no memory, and a page that is new takes time
 
-    def step(number: int) -> None:
-        vectors, labels = batch(number, classes)
-        rng = np.random.default_rng(number)
+    rng = np.random.default_rng(0)
+
+    def step() -> None:
+        vectors, labels = batch(rng, classes)
         torch.autograd.backward(layer.loss(vectors, labels, rng))
         layer.step(0.01)
 
@@ -125,7 +126,7 @@ def sampled_layer(classes: int, optimiser: str) -> Step:
 
 
 def dense_layer(classes: int, moments: int) -> Step:
-    """Step number -> one step of a layer without sampling: plain torch, the same margin."""
+    """One step after another of a layer without sampling: plain torch, the same margin."""
     weights = torch.nn.Parameter(F.normalize(torch.randn(classes, DIMENSION)))
     margin = CosFace()
     optimiser: torch.optim.Optimizer = (
@@ -134,8 +135,10 @@ def dense_layer(classes: int, moments: int) -> Step:
         else torch.optim.SGD([weights], lr=0.01, momentum=0.9 * moments)
     )
 
-    def step(number: int) -> None:
-        vectors, labels = batch(number, classes)
+    rng = np.random.default_rng(0)
+
+    def step() -> None:
+        vectors, labels = batch(rng, classes)
         logits = margin.logits(vectors @ F.normalize(weights).T, labels)
         optimiser.zero_grad()
         torch.autograd.backward(F.cross_entropy(logits, labels))
@@ -144,23 +147,10 @@ def dense_layer(classes: int, moments: int) -> Step:
     return step
 
 
-def batch(number: int, classes: int) -> tuple[Tensor, Tensor]:
+def batch(rng: np.random.Generator, classes: int) -> tuple[Tensor, Tensor]:
     """Vectors (192, 256) of unit length that want a gradient, and their labels."""
-    generator = torch.Generator().manual_seed(number)
-    vectors = F.normalize(torch.randn((BATCH, DIMENSION), generator=generator))
-    return vectors.requires_grad_(True), torch.randint(classes, (BATCH,), generator=generator)
-
-
-def take_turns(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """CPU milliseconds of each one's step in each round; the first round fills caches and is left out."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(rounds + 1):
-        for name, step in steps.items():
-            began = time.process_time()
-            step(number)
-            if number:
-                times[name].append(1000 * (time.process_time() - began))
-    return times
+    vectors = F.normalize(torch.from_numpy(rng.standard_normal((BATCH, DIMENSION), dtype=np.float32)))
+    return vectors.requires_grad_(True), torch.from_numpy(rng.integers(classes, size=BATCH))
 
 
 def resident_mib() -> float:

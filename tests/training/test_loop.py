@@ -110,6 +110,32 @@ def test_killed_and_resumed_a_run_ends_with_the_weights_of_one_that_was_not(
     assert all(same(resumed[part], uninterrupted[part]) for part in LEARNED)
 
 
+def test_centres_mapped_from_a_file_and_killed_end_as_those_in_memory_that_were_not(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(tiny_run)
+    optim = msgspec.structs.replace(config.optim, centres="adamw", centre_rate=0.01, centre_decay=0.1)
+    config = msgspec.structs.replace(config, optim=optim)
+    whole = train(config, tmp_path / "whole")
+    assert set(whole["tables"]) == {"centres", "first", "second", "touched"}
+    mapped, killed = msgspec.structs.replace(config, centre_memory=0.0), tmp_path / "killed"
+    trainer = Trainer(mapped, killed, say=silent)
+    step = trainer._step
+
+    def die_at_step_4(maps: torch.Tensor, labels: torch.Tensor) -> float:
+        if trainer.progress.step == 4:
+            raise KeyboardInterrupt
+        return step(maps, labels)
+
+    monkeypatch.setattr(trainer, "_step", die_at_step_4)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    # Nothing but the checkpoint outlives a process, and it does not hang on the mapped file.
+    assert {path.name for path in killed.iterdir()} == {"last.pt", load(killed)["rows"]}
+    resumed = train(mapped, killed, resume=True)
+    assert all(same(resumed[part], whole[part]) for part in LEARNED)
+
+
 def test_a_finished_run_resumed_stays_as_it_is(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
     finished = load(trained)
     again = train(read_config(tiny_run), shutil.copytree(trained, tmp_path / "run"), resume=True)

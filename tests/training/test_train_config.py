@@ -45,6 +45,11 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         (LEAST + '[model]\ntrunk = "resnet"\n', "model.trunk"),
         (LEAST + "[loss]\nsampled = 0\n", "loss.sampled"),
         (LEAST + "[loss]\nsampled = 1.5\n", "loss.sampled"),
+        (LEAST + '[loss]\nkind = "triplet"\n', "loss.kind"),
+        (LEAST + "[loss]\nmargins = [0.5, 0.1, 0.1]\n", "loss.margins"),
+        (LEAST + "[loss]\nsubcentres = 0\n", "loss.subcentres"),
+        (LEAST + "centre_decay = 0.1\n", "optim.centre_decay does nothing"),
+        (LEAST + "centre_momentum = 1\n", "optim.centre_momentum"),
         (LEAST + 'seed = "one"\n', "seed"),
         (LEAST.replace('folder = "pages"', 'folder = "pages"\nweight = 0'), "weight"),
         (LEAST + "[data]\ntemplate_share = 2\n", "data.template_share"),
@@ -64,6 +69,10 @@ def test_a_config_that_cannot_be_meant_is_refused_with_what_is_wrong(
     assert "run.toml" in refused.value.message
 
 
+def test_a_number_of_sampled_classes_may_be_given_in_place_of_a_share(tmp_path: Path) -> None:
+    assert read(tmp_path, LEAST + "[loss]\nsampled = 8192\n").loss.sampled == 8192
+
+
 def test_severity_from_high_to_low_is_refused(tmp_path: Path) -> None:
     text = 'name = "x"\n[data]\nseverity = [0.9, 0.1]\nsources = [{ folder = "a" }]\n[optim]\nsteps = 1\n'
     with pytest.raises(TrainingError, match=r"data\.severity"):
@@ -80,7 +89,7 @@ def test_a_missing_config_and_one_that_is_no_text_are_refused(tmp_path: Path) ->
 
 def test_a_budget_and_how_it_is_spent_may_differ_and_nothing_else(tmp_path: Path) -> None:
     one = read(tmp_path, LEAST)
-    text = "workers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3")
+    text = "centre_memory = 1\nworkers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3")
     longer = read(tmp_path, text + '[data]\ncache = "elsewhere"\nmemory_gigabytes = 0.5\n')
     assert differences(one, longer) == []
     other = read(tmp_path, "seed = 4\n" + LEAST + "batch = 5\n[loss]\nmargin = 0.1\n")

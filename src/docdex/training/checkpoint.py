@@ -77,12 +77,21 @@ def _attempt(path: Path, write: Callable[[], None]) -> None:
         ) from error
 
 
-def load_layer(path: Path, state: dict[str, Any], layer: PartialFC) -> str:
+def class_count(state: dict[str, Any]) -> int:
+    """How many classes a run has, by what `load` gave."""
+    return int(state["classes"]) if "classes" in state else len(state["centres"])
+
+
+def load_layer(path: Path, state: dict[str, Any], layer: PartialFC) -> str | None:
     """Fill the layer's block from the tables of the checkpoint at `path`; the name of their folder.
 
-    state: what `load` gave. The number of processes may be another than when it was saved. Raises
-    TrainingError for tables that are missing or of another kind.
+    state: what `load` gave. The number of processes may be another than when it was saved. A checkpoint from
+    before there was such a folder holds the centres itself. Raises TrainingError for tables that are missing
+    or of another kind.
     """
+    if "rows" not in state:
+        layer.centres.copy_(state["centres"][layer.block.start : layer.block.stop])
+        return None
     name = str(state["rows"])
     SavedRows(path.parent / name, layer.classes).read(layer.tables, layer.block.start)
     layer.optimiser.load_state(state["row_optimiser"])

@@ -140,8 +140,7 @@ def _parity_images(side: int) -> list[NDArray[np.float32]]:
 def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "config": msgspec.json.decode(msgspec.json.encode(config)),
-        # Runs before PartialFC was sharded kept the centres themselves in this file.
-        "classes": state["classes"] if "classes" in state else len(state["centres"]),
+        "classes": checkpoint.class_count(state),
         **_cost(config, state),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
     }

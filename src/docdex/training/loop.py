@@ -154,10 +154,9 @@ class Trainer:
         return state
 
     def _check_classes(self, state: dict[str, Any]) -> None:
-        if state.get("classes") != len(self.table):
+        if (classes := checkpoint.class_count(state)) != len(self.table):
             raise TrainingError(
-                f"{self.run}: the checkpoint has {state.get('classes')} classes, the data make "
-                f"{len(self.table)} now."
+                f"{self.run}: the checkpoint has {classes} classes, the data make {len(self.table)} now."
             )
 
     def _start(self) -> None:
