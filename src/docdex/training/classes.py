@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+_DRAWN_FOR = 184
+"""Side of views that templates are drawn for as they are; for larger ones they are drawn larger."""
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 _CLASSES_A_PAGE = {"one": 1, "turned": 2, "24": 24}
 
@@ -56,8 +58,8 @@ class Labels:
         for name, count in zip(scan.labels, counts, strict=True):
             if not name:
                 raise TrainingError(
-                    f"{root}: some images have no class: one is the folder that an image lies in, or, in a tar "
-                    f"file, what KEY.cls says beside KEY.jpg."
+                    f"{root}: some images have no class: one is the folder that an image lies in, or, in a "
+                    f"tar file, what KEY.cls says beside KEY.jpg."
                 )
             if not count:
                 raise TrainingError(f"{root}: none of the images of class {name} can be decoded.")
@@ -94,7 +96,7 @@ class ClassTable:
 
     blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
     memory. templates: how many there are. shares: of all draws, one a block and the last the templates'.
-    broken: what was left out. digests: (P, 32) uint8, one a page.
+    zoom: of their drawing. broken: what was left out. digests: (P, 32) uint8, one a page.
     """
 
     def __init__(
@@ -104,12 +106,13 @@ class ClassTable:
         pages: Pages,
         pictures: list[Pixels],
         templates: int,
+        zoom: float,
         shares: Sequence[float],
         broken: tuple[Broken, ...],
         digests: NDArray[np.uint8],
     ) -> None:
         self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
-        self.broken, self.digests = broken, digests
+        self.zoom, self.broken, self.digests = zoom, broken, digests
         self.shares = np.array(shares, dtype=np.float64)
         self._counts = np.array([*(block.count for block in blocks), templates], dtype=np.int64)
         self._firsts = np.concatenate([[0], np.cumsum(self._counts)])
@@ -154,6 +157,7 @@ class ClassTable:
             pages=pages,
             pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
             templates=config.templates,
+            zoom=config.photo_side / _DRAWN_FOR,
             shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
             broken=broken,
             digests=digests,
@@ -190,7 +194,7 @@ class ClassTable:
             raise IndexError(f"class {number} of {len(self)}")
         template = number - (len(self) - self.templates)
         if template >= 0:
-            return draw(template, rng, self.pictures)
+            return draw(template, rng, self.pictures, zoom=self.zoom)
         which = int(np.searchsorted(self._firsts, number, side="right")) - 1
         block = self.blocks[which]
         index, variant = block.choose(number - int(self._firsts[which]), rng)

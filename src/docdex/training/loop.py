@@ -160,7 +160,7 @@ class Trainer:
                 num_workers=self.config.workers,
             )
             maps = torch.cat([batch[0].float() for batch in views])
-            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
+            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
             self.network.head.start_from(cells)
 
     def _start_from(self, given: str) -> None:
@@ -273,7 +273,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        vectors = network.embed_maps(maps.contiguous(memory_format=torch.channels_last))
+        vectors = network.embed_maps(maps)
         loss = self.centres.loss(vectors, labels, self.generator)
         reached = float(loss.detach())
         if not math.isfinite(reached):
