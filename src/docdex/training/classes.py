@@ -96,7 +96,7 @@ class ClassTable:
 
     blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
     memory. templates: how many there are. shares: of all draws, one a block and the last the templates'.
-    zoom: of their drawing. broken: what was left out. digests: (P, 32) uint8, one a page.
+    broken: what was left out. digests: (P, 32) uint8, one a page. zoom: of the templates.
     """
 
     def __init__(
@@ -106,13 +106,14 @@ class ClassTable:
         pages: Pages,
         pictures: list[Pixels],
         templates: int,
-        zoom: float,
         shares: Sequence[float],
         broken: tuple[Broken, ...],
         digests: NDArray[np.uint8],
+        zoom: float = 1.0,
     ) -> None:
+        self.zoom = zoom
         self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
-        self.zoom, self.broken, self.digests = zoom, broken, digests
+        self.broken, self.digests = broken, digests
         self.shares = np.array(shares, dtype=np.float64)
         self._counts = np.array([*(block.count for block in blocks), templates], dtype=np.int64)
         self._firsts = np.concatenate([[0], np.cumsum(self._counts)])
@@ -157,10 +158,10 @@ class ClassTable:
             pages=pages,
             pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
             templates=config.templates,
-            zoom=config.photo_side / _DRAWN_FOR,
             shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
             broken=broken,
             digests=digests,
+            zoom=config.photo_side / _DRAWN_FOR,
         )
         if len(table) < 2:
             raise TrainingError("The data make one class: there is nothing to tell it from.")
