@@ -81,6 +81,17 @@ def test_broken_files_are_listed_with_their_error_and_never_just_missing(source:
     assert all(item.source in item.message for item in scan.broken)
 
 
+def test_a_long_scan_says_how_far_it_is(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_TELL_EVERY", 3)
+    told: list[str] = []
+    Scan.of(FileList.of_folder(source), 50, keep=lambda _: None, say=told.append)
+    assert told == [
+        f"{source}: 3 images read, file 3 of 8",
+        f"{source}: 6 images read, file 6 of 8",
+        f"{source}: 9 images read, file 7 of 8",
+    ]
+
+
 def test_a_digest_tells_pages_apart_and_copies_together(tmp_path: Path) -> None:
     for name, number in (("a", 0), ("b", 1), ("c", 0)):
         (tmp_path / f"{name}.png").write_bytes(encoded(number))

@@ -42,6 +42,12 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         (LEAST + "minutes = 5\n", "either optim.minutes or optim.steps"),
         (LEAST.replace("steps = 10", "batch = 4"), "either optim.minutes or optim.steps"),
         (LEAST + "[model]\nside = 100\n", "model.side"),
+        (LEAST + "[model]\nfrozen_stride = 3\n", "model.frozen_stride"),
+        (LEAST + '[model]\nhead = "mean"\n', "model.head"),
+        (LEAST + '[distil]\nloss = "cosine"\n', r"distil\.loss cosine needs a distil\.teacher"),
+        (LEAST + '[distil]\nteacher = "lite0"\n', r"distil\.teacher is never asked"),
+        (LEAST + '[distil]\nteacher = "clip"\n', r"distil\.teacher"),
+        (LEAST + "batch = 8\n[distil]\nclean = 9\n", r"distil\.clean is 9, more than optim\.batch, 8"),
         (LEAST + '[model]\ntrunk = "resnet"\n', "model.trunk"),
         (LEAST + "[loss]\nsampled = 0\n", "loss.sampled"),
         (LEAST + "[loss]\nsampled = 1.5\n", "loss.sampled"),
@@ -122,3 +128,10 @@ def test_a_config_from_before_classes_had_names_is_understood(
 def test_what_is_no_config_does_not_come_back(values: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         restore_config(values)
+
+
+def test_a_teacher_makes_other_weights(tmp_path: Path) -> None:
+    one, other = read(tmp_path, LEAST), read(tmp_path, LEAST + "[distil]\nclean = 4\n")
+    assert "distil.clean" in differences(one, other)
+    assert "distil.clean" in differences(other, one)
+    assert differences(other, other) == []

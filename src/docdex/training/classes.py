@@ -139,7 +139,7 @@ class ClassTable:
         for source in config.sources:
             files = _files(source)
             first = len(pages)
-            scan = pages.add(files, kept_in)
+            scan = pages.add(files, kept_in, say)
             if not len(scan):
                 raise TrainingError(f"{_name(source)}: none of its {len(files.names)} files can be decoded.")
             labels = Labels.of(scan) if source.classes == "labelled" else None

@@ -38,6 +38,8 @@ _FORMAT = 1
 """Raised when kept scans of before can no longer be read."""
 _AT_ONCE = 64
 """Files decoded at a time: enough for the threads, few enough for the memory."""
+_TELL_EVERY = 20_000
+"""Files between two words on how far a scan is."""
 _WHOLE = -1
 """Offset of what is a file by itself and no member of a shard."""
 
@@ -88,19 +90,25 @@ class Scan:
 
     @classmethod
     def of(
-        cls, files: FileList, side: int, *, kept_in: Path | None = None, keep: Callable[[Pixels], None]
+        cls,
+        files: FileList,
+        side: int,
+        *,
+        kept_in: Path | None = None,
+        keep: Callable[[Pixels], None],
+        say: Callable[[str], None] = print,
     ) -> Scan:
         """Decode every page, or take what a scan before kept.
 
         side: short side that pages are shrunk to. kept_in: folder of kept scans, None for nowhere. keep: is
-        given the pages in their order, unless they were scanned before. Raises TrainingError when the scan
-        cannot be kept.
+        given the pages in their order, unless they were scanned before. say: is told how far a long scan is.
+        Raises TrainingError when the scan cannot be kept.
         """
         if kept_in is None:
-            return _scan(files, side, keep)
+            return _scan(files, side, keep, say)
         path = kept_in / f"scan-{files.identity[:16]}.npz"
         if (kept := _load(path, files)) is None:
-            kept = _scan(files, side, keep)
+            kept = _scan(files, side, keep, say)
             _save(kept, path)
         return kept
 
@@ -131,13 +139,15 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _scan(files: FileList, side: int, keep: Callable[[Pixels], None]) -> Scan:
+def _scan(files: FileList, side: int, keep: Callable[[Pixels], None], say: Callable[[str], None]) -> Scan:
     broken: list[Broken] = []
     file, number, label = array("i"), array("i"), array("i")
     offset, size = array("q"), array("q")
     digests = bytearray()
     labels: dict[str, int] = {}
-    for piece, found in _decode_all(files, side, broken):
+    for done, (piece, found) in enumerate(_decode_all(files, side, broken), 1):
+        if done % _TELL_EVERY == 0:
+            say(f"{files.root}: {done} images read, file {piece.file + 1} of {len(files.names)}")
         its_label = labels.setdefault(piece.label, len(labels))
         for page in found:
             if isinstance(page, Broken):

@@ -9,6 +9,7 @@ import numpy as np
 from docdex.training.data import Scan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -48,9 +49,9 @@ class Pages:
         """How many are in memory."""
         return len(self._kept)
 
-    def add(self, files: FileList, kept_in: Path | None) -> Scan:
-        """Scan a source and append its pages. Raises what `Scan.of` raises."""
-        scan = Scan.of(files, self._side, kept_in=kept_in, keep=self._keep)
+    def add(self, files: FileList, kept_in: Path | None, say: Callable[[str], None]) -> Scan:
+        """Scan a source and append its pages. Parameters and errors are those of `Scan.of`."""
+        scan = Scan.of(files, self._side, kept_in=kept_in, keep=self._keep, say=say)
         self._scans.append(scan)
         self._firsts.append(len(self) + len(scan))
         while self._left > 0 and self.kept < len(self):
