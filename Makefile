@@ -33,7 +33,7 @@ docs: setup-test
 
 # Best on a quiet machine; search needs 3 GB of memory and disk for its million samples.
 benchmarks: setup-test
-	for name in decoding imports pipeline reduced_decoding search; do \
+	for name in decoding imports pipeline reduced_decoding search views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
 
 evaluate: setup-test

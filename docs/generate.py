@@ -229,7 +229,13 @@ def write_recipe() -> str:
     return table(("setting", "value"), [*rows, ("seed", f"`{config.seed}`")])
 
 
+def write_config(name: str) -> str:
+    """A committed config as it is."""
+    return f"```toml\n{CONFIG.with_name(f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
+
+
 PARTS: dict[str, Callable[..., str]] = {
+    "config": write_config,
     "costs": write_costs,
     "errors": write_errors,
     "growth": write_growth,
