@@ -31,9 +31,9 @@ check: setup-test
 docs: setup-test
 	$(BIN)/python docs/generate.py
 
-# Best on a quiet machine; search needs 3 GB of memory and disk for its million samples.
+# Best on a quiet machine; search and partial_fc need 3 GB of memory, search as much disk.
 benchmarks: setup-test
-	for name in decoding imports pipeline reduced_decoding search views; do \
+	for name in decoding imports partial_fc pipeline reduced_decoding search views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
 
 evaluate: setup-test

@@ -40,7 +40,7 @@ DENSE = (10_000, 100_000)
 ALLOWED = 1.3
 MOMENTS = {"descent": 0, "momentum": 1, "adamw": 2}
 MIB = 2**20
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 def main() -> None:

@@ -175,10 +175,10 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start_from: what this run starts from: a packaged model's name, the path of an ONNX file with its
     passport, or the folder of another run, whose last averaged weights are taken, and whose centres too if
-    it had the same classes. The network must be the same, but for its side. workers: processes that make views, for each that trains; any number makes the
-    same run. threads: of a training process. centre_memory: GiB of class centres and what their optimiser
-    remembers that a training process keeps in memory; when they take more, it maps them from a file in the
-    run's folder.
+    it had the same classes. The network must be the same, but for its side. workers: processes that make
+    views, for each that trains; any number makes the same run. threads: of a training process.
+    centre_memory: GiB of class centres and what their optimiser remembers that a training process keeps in
+    memory; when they take more, it maps them from a file in the run's folder.
     """
 
     name: str

@@ -23,8 +23,21 @@ _NEGLIGIBLE = 1e-12
 """A momentum that has shrunk to this share moves nothing any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Rows taken out of a table for one step, what they missed applied.
+
+    rows: (R,) int64, each once. values: (R, ...), of the table. moments: what the optimiser remembers of
+    them, each shaped as the values.
+    """
+
+    rows: Tensor
+    values: Tensor
+    moments: tuple[Tensor, ...] = ()
+
+
 class RowOptimiser(Protocol):
-    """How a table of rows learns. `read` the rows of a step, then `step` with their gradient.
+    """How a table of rows learns: `take` the rows of a step, then `step` with their gradient.
 
     tables: what it remembers of each row, by name, (rows, ...) tensors; a checkpoint keeps them beside the
     centres. `state` and `load_state` are the rest, the same in every process.
@@ -32,12 +45,12 @@ class RowOptimiser(Protocol):
 
     tables: dict[str, Tensor]
 
-    def read(self, centres: Tensor, rows: Tensor) -> Tensor:
-        """The rows as they are now, what they missed applied; nothing is changed. rows: (R,) int64."""
+    def take(self, centres: Tensor, rows: Tensor) -> Taken:
+        """The rows as they are now; nothing is changed. rows: (R,) int64."""
         ...
 
-    def step(self, centres: Tensor, rows: Tensor, active: Tensor, gradient: Tensor, rate: float) -> None:
-        """Write the rows' next values. active: what `read` gave. To be called in every step, R = 0 too."""
+    def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
+        """Write the rows' next values; to be called in every step, also when no row was taken."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -59,13 +72,13 @@ class RowDescent:
     def __init__(self) -> None:
         self.tables: dict[str, Tensor] = {}
 
-    def read(self, centres: Tensor, rows: Tensor) -> Tensor:
+    def take(self, centres: Tensor, rows: Tensor) -> Taken:
         """The rows as they are: they miss nothing."""
-        return centres[rows]
+        return Taken(rows, centres.index_select(0, rows))
 
-    def step(self, centres: Tensor, rows: Tensor, active: Tensor, gradient: Tensor, rate: float) -> None:
+    def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
         """Against the gradient, then to unit length."""
-        centres[rows] = F.normalize(active - rate * gradient, dim=-1)
+        centres.index_copy_(0, taken.rows, F.normalize(taken.values - rate * gradient, dim=-1))
 
     def state(self) -> dict[str, Any]:
         """Nothing."""
@@ -142,20 +155,22 @@ class RowMomentum:
         self.tables, self.momentum = tables, momentum
         self._clock = _Clock(momentum, decay)
 
-    def read(self, centres: Tensor, rows: Tensor) -> Tensor:
+    def take(self, centres: Tensor, rows: Tensor) -> Taken:
         """The rows, carried on by their momentum and decayed."""
-        shrunk, glided = self._clock.missed(self.tables["touched"][rows])
-        return _scaled(centres[rows], shrunk) - _scaled(self.tables["momentum"][rows], glided)
+        touched = self.tables["touched"].index_select(0, rows)
+        shrunk, glided = self._clock.missed(touched)
+        momentum = self.tables["momentum"].index_select(0, rows)
+        values = _scale_(centres.index_select(0, rows), shrunk).sub_(_scale_(momentum.clone(), glided))
+        return Taken(rows, values, (_scale_(momentum, self.momentum ** (self._clock.now - touched).float()),))
 
-    def step(self, centres: Tensor, rows: Tensor, active: Tensor, gradient: Tensor, rate: float) -> None:
+    def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
         """One step of SGDW at this rate."""
-        missed = self._clock.now - self.tables["touched"][rows]
-        pace = _scaled(self.tables["momentum"][rows], self.momentum ** (missed + 1).float()) + gradient
-        # The momentum's own decay of this step is in the power: m <- r m + g.
-        centres[rows] = active * (1 - rate * self._clock.decay) - rate * pace
+        pace = (taken.moments[0] * self.momentum).add_(gradient)
+        values = (taken.values * (1 - rate * self._clock.decay)).sub_(pace, alpha=rate)
         self._clock.tick(rate)
-        self.tables["momentum"][rows] = pace
-        self.tables["touched"][rows] = self._clock.now
+        centres.index_copy_(0, taken.rows, values)
+        self.tables["momentum"].index_copy_(0, taken.rows, pace)
+        self.tables["touched"].index_fill_(0, taken.rows, self._clock.now)
 
     def state(self) -> dict[str, Any]:
         """The clock's."""
@@ -182,26 +197,33 @@ class RowAdamW:
         # While both moments fade, the step fades by their ratio.
         self._clock = _Clock(betas[0] / math.sqrt(betas[1]), decay)
 
-    def read(self, centres: Tensor, rows: Tensor) -> Tensor:
+    def take(self, centres: Tensor, rows: Tensor) -> Taken:
         """The rows, carried on by their moments and decayed."""
-        shrunk, glided = self._clock.missed(self.tables["touched"][rows])
-        pace = self.tables["first"][rows] / (self.tables["second"][rows].sqrt() + self.eps)
-        return _scaled(centres[rows], shrunk) - _scaled(pace, glided)
+        touched = self.tables["touched"].index_select(0, rows)
+        shrunk, glided = self._clock.missed(touched)
+        first, second = (self.tables[name].index_select(0, rows) for name in ("first", "second"))
+        pace = _scale_(first / second.sqrt().add_(self.eps), glided)
+        values = _scale_(centres.index_select(0, rows), shrunk).sub_(pace)
+        missed = (self._clock.now - touched).float()
+        one, two = self.betas
+        return Taken(rows, values, (_scale_(first, one**missed), _scale_(second, two**missed)))
 
-    def step(self, centres: Tensor, rows: Tensor, active: Tensor, gradient: Tensor, rate: float) -> None:
+    def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
         """One step of AdamW at this rate."""
         one, two = self.betas
-        missed = (self._clock.now - self.tables["touched"][rows] + 1).float()
-        first = _scaled(self.tables["first"][rows], one**missed).add_(gradient, alpha=1 - one)
-        second = _scaled(self.tables["second"][rows], two**missed).addcmul_(gradient, gradient, value=1 - two)
+        first = (taken.moments[0] * one).add_(gradient, alpha=1 - one)
+        second = (taken.moments[1] * two).addcmul_(gradient, gradient, value=1 - two)
         steps = self._clock.now + 1
         bias_one, bias_two = 1 - one**steps, 1 - two**steps
-        pace = first / bias_one / ((second / bias_two).sqrt() + self.eps)
-        centres[rows] = active * (1 - rate * self._clock.decay) - rate * pace
+        spread = (second / bias_two).sqrt_().add_(self.eps)
+        values = (taken.values * (1 - rate * self._clock.decay)).addcdiv_(
+            first, spread, value=-rate / bias_one
+        )
         self._clock.tick(rate, math.sqrt(bias_two) / bias_one)
-        self.tables["first"][rows] = first
-        self.tables["second"][rows] = second
-        self.tables["touched"][rows] = self._clock.now
+        centres.index_copy_(0, taken.rows, values)
+        self.tables["first"].index_copy_(0, taken.rows, first)
+        self.tables["second"].index_copy_(0, taken.rows, second)
+        self.tables["touched"].index_fill_(0, taken.rows, self._clock.now)
 
     def state(self) -> dict[str, Any]:
         """The clock's."""
@@ -212,6 +234,6 @@ class RowAdamW:
         self._clock.load_state(state)
 
 
-def _scaled(values: Tensor, factors: Tensor) -> Tensor:
-    """Rows (R, ...) times factors (R,)."""
-    return values * factors.view(-1, *[1] * (values.ndim - 1))
+def _scale_(values: Tensor, factors: Tensor) -> Tensor:
+    """Rows (R, ...) times factors (R,), in place."""
+    return values.mul_(factors.view(-1, *[1] * (values.ndim - 1)))

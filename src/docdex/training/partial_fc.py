@@ -22,7 +22,7 @@ from docdex.training.processes import Processes
 
 if TYPE_CHECKING:
     from docdex.training.margins import Softmax
-    from docdex.training.optim import RowOptimiser
+    from docdex.training.optim import RowOptimiser, Taken
 
 
 class PartialFC:
@@ -54,7 +54,7 @@ class PartialFC:
             )
         self.count = max(int(self.classes * sampled if sampled <= 1 else min(sampled, self.classes)), 1)
         self.optimiser = optimiser or RowDescent()
-        self._active: tuple[Tensor, Tensor] | None = None
+        self._taken: Taken | None = None
 
     @property
     def tables(self) -> dict[str, Tensor]:
@@ -96,8 +96,8 @@ class PartialFC:
         low, high = torch.searchsorted(rows, ends).tolist()
         here = (targets >= low) & (targets < high)
         rows, targets = rows[low:high] - self.block.start, torch.where(here, targets - low, -1)
-        active = self.optimiser.read(self.centres, rows).requires_grad_(True)
-        self._active = (rows, active)
+        self._taken = self.optimiser.take(self.centres, rows)
+        active = self._taken.values.requires_grad_(True)
         cosines = vectors @ F.normalize(active, dim=-1).flatten(0, -2).T
         if active.ndim == 3:
             cosines = nearest_subcentres(cosines.view(len(vectors), *active.shape[:2]))
@@ -111,11 +111,10 @@ class PartialFC:
 
         Raises RuntimeError when there is no gradient: `loss` and its `backward` come first.
         """
-        if self._active is None or (gradient := self._active[1].grad) is None:
+        if self._taken is None or (gradient := self._taken.values.grad) is None:
             raise RuntimeError("step() needs a loss() and its backward() first.")
-        rows, active = self._active
-        self.optimiser.step(self.centres, rows, active.detach(), gradient, rate)
-        self._active = None
+        self.optimiser.step(self.centres, self._taken, gradient, rate)
+        self._taken = None
 
 
 class _CrossEntropy(torch.autograd.Function):
