@@ -25,7 +25,7 @@ from docdex import errors, models
 from docdex.calibration import pages_needed
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "results" / "first.json"
+RESULTS = ROOT / "results" / "benchmark.json"
 CONFIG = ROOT / "configs" / "first.toml"
 
 _MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)

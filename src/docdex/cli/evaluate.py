@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ from docdex.cli.options import json_option
 from docdex.cli.terminal import print_json, print_line, progress
 from docdex.evaluation import evaluate as measure
 from docdex.evaluation import markdown_table, write_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _RESULTS = Path("results", "benchmark.json")
 
@@ -75,16 +80,22 @@ def evaluate(
       docdex evaluate my-pages/ --peer docdex:first --peer sift --report report.html
     """
     target = output or (None if peers else _RESULTS)
-    try:
-        with progress("Measuring") as show:
-            results = measure(folder, peers, train=train, cache=cache, report=report, progress=show)
-        if target is not None:
+    with _writing(report or cache), progress("Measuring") as show:
+        results = measure(folder, peers, train=train, cache=cache, report=report, progress=show)
+    if target is not None:
+        with _writing(target):
             write_results(results, target)
-    except OSError as error:
-        raise click.FileError(str(error.filename or target or report), error.strerror) from error
     if as_json:
         for result in results:
             print_json(result)
         return
     for line in markdown_table(results).splitlines():
         print_line(line)
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.FileError(str(path or error.filename), error.strerror) from error

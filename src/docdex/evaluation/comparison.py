@@ -46,15 +46,16 @@ def evaluate(
     run; by default they are not. report: path of an HTML page to write beside, with pictures; it needs the
     extra `report`. progress: called with the pictures done and their number, for each costly peer anew.
 
-    Raises EmptySource when the folder holds no benchmark, MissingExtra for a report without its extra, what
-    `open_peer` raises, and InputError for a picture that cannot be read: leaving it out would measure
-    something else.
+    Raises EmptySource when the folder holds no benchmark, MissingExtra for a report without its extra,
+    OSError for one that cannot be written, what `open_peer` raises, and InputError for a picture that cannot
+    be read: leaving it out would measure something else.
     """
     root = Path(root)
     benchmark = Benchmark.scan(root)
     if report is not None:
-        # Before hours of measuring, not after.
+        # What is bound to fail fails before hours of measuring, not after.
         require_extra()
+        Path(report).parent.mkdir(parents=True, exist_ok=True)
     pictures = root.resolve().parent / "train" if train is None else Path(train)
     texts = None if cache is None else Path(cache)
     opened = [open_peer(name, train=pictures, cache=texts) for name in peers or cheap_peer_names()]

@@ -41,8 +41,8 @@ def hog(square: NDArray[np.float32]) -> NDArray[np.float32]:
     grid = votes.reshape(_CELLS, _CELLS, _BINS)
     corners = [grid[y : y + _CELLS - 1, x : x + _CELLS - 1] for y in (0, 1) for x in (0, 1)]
     blocks = np.concatenate(corners, axis=-1)
-    blocks = np.minimum(_scaled(blocks), _CLIP)
-    return np.asarray(_scaled(_scaled(blocks).ravel()), dtype=np.float32)
+    vector = _scaled(np.minimum(_scaled(blocks), _CLIP)).ravel()
+    return np.asarray(vector / (np.linalg.norm(vector) or 1), dtype=np.float32)
 
 
 def _scaled(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

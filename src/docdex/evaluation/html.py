@@ -94,7 +94,7 @@ def require_extra() -> None:
 
 
 def write_report(benchmark: Benchmark, measurements: Sequence[Measurement], path: Path) -> None:
-    """Write the page, whole or not at all: the same bytes for the same measurements.
+    """Write the page into a folder that is there, whole or not at all: the same bytes for the same figures.
 
     Raises MissingExtra without the extra `report`.
     """
@@ -106,15 +106,14 @@ def write_report(benchmark: Benchmark, measurements: Sequence[Measurement], path
         _curves(benchmark, measurements),
         *(_peer(benchmark, measured) for measured in measurements),
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as partial:
         partial.write_text(_PAGE.format(body="\n".join(parts)), encoding="utf-8")
 
 
 def _about(results: Sequence[PeerResult]) -> str:
     said = [
-        f"<p>One sample of each of {results[0].types} types is registered; {results[0].strangers} pages of "
-        "other types are strangers.</p>"
+        f"<p>One sample of each of {results[0].types} types is registered; figures are the mean over "
+        f"{max(result.draws for result in results)} draws of the samples.</p>"
         if results
         else ""
     ]
@@ -125,12 +124,10 @@ def _about(results: Sequence[PeerResult]) -> str:
             "bootstrap replicates over types within their set, and over the pages of strangers. The gallery "
             "stays whole. A dash: nothing to measure.</p>"
         )
-    said += [
-        f"<p>{escape(result.peer)} is slow: it was asked about every {result.every}th probe and stranger "
-        f"({result.strangers} strangers), in the first of the draws only.</p>"
-        for result in results
-        if result.every > 1
-    ]
+    for result in results:
+        share = f" and about every {result.every}th probe and stranger" if result.every > 1 else ""
+        if result.draws == 1:
+            said.append(f"<p>{escape(result.peer)} is slow: it was asked in the first draw only{share}.</p>")
     return "\n".join(said)
 
 

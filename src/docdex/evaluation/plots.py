@@ -37,9 +37,10 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
 }
-_SIZE = (5.2, 3.8)
+_SIZE = (5.2, 4.2)
 _DOTS_PER_INCH = 120
 _LOWEST_FPR = 1e-5
+_LOWEST_FPIR = _LOWEST_FNIR = 1e-3
 _HISTOGRAM_BINS = 128
 _MOST_POINTS = 2000
 """Pages in a map of vectors: more would neither be told apart nor be laid out in a minute."""
@@ -51,11 +52,11 @@ def draw_roc(measurements: Sequence[Measurement], capture: Capture) -> str:
     """ROC over all pairs as SVG: TPR by per-pair FPR, from 1e-5 on."""
 
     def draw(axes: Axes) -> None:
-        for measured in measurements:
+        grid = np.geomspace(_LOWEST_FPR, 1, 301)
+        for number, measured in enumerate(measurements):
             fpr, tpr = measured.pairs[capture].curve() if measured.pairs else (np.empty(0), np.empty(0))
             if len(fpr):
-                grid = np.geomspace(_LOWEST_FPR, 1, 301)
-                axes.plot(grid, _at(fpr, tpr, grid), drawstyle="steps-post", label=measured.result.peer)
+                _plot(axes, grid, _at(fpr, tpr, grid), number, measured)
         axes.set(xscale="log", xlim=(_LOWEST_FPR, 1), ylim=(0, 1.02))
         axes.set(xlabel="per-pair FPR", ylabel="TPR", title=f"ROC over all pairs, {capture}")
 
@@ -66,10 +67,10 @@ def draw_oscr(benchmark: Benchmark, measurements: Sequence[Measurement], capture
     """OSCR as SVG: DIR by FPIR per probe, mean over the draws."""
 
     def draw(axes: Axes) -> None:
-        for measured in measurements:
+        for number, measured in enumerate(measurements):
             grid, rates = identification_curve(benchmark, measured, capture)
-            axes.plot(grid, rates, drawstyle="steps-post", label=measured.result.peer)
-        axes.set(xscale="log", xlim=(None, 1), ylim=(0, 1.02))
+            _plot(axes, grid, rates, number, measured)
+        axes.set(xscale="log", xlim=(_LOWEST_FPIR, 1), ylim=(0, 1.02))
         axes.set(xlabel="FPIR", ylabel="DIR", title=f"OSCR: strangers let in, types found, {capture}")
 
     return _svg(draw)
@@ -79,10 +80,11 @@ def draw_det(benchmark: Benchmark, measurements: Sequence[Measurement], capture:
     """DET as SVG: FNIR by FPIR per probe, both logarithmic, mean over the draws."""
 
     def draw(axes: Axes) -> None:
-        for measured in measurements:
+        for number, measured in enumerate(measurements):
             grid, rates = identification_curve(benchmark, measured, capture)
-            axes.plot(grid, 1 - rates, drawstyle="steps-post", label=measured.result.peer)
-        axes.set(xscale="log", yscale="log", xlim=(None, 1), ylim=(None, 1.05))
+            # Zero has no place on such a scale: what misses nothing runs along its lower edge.
+            _plot(axes, grid, np.maximum(1 - rates, _LOWEST_FNIR), number, measured)
+        axes.set(xscale="log", yscale="log", xlim=(_LOWEST_FPIR, 1), ylim=(_LOWEST_FNIR, 1.05))
         axes.set(xlabel="FPIR", ylabel="FNIR", title=f"DET of identification, {capture}")
 
     return _svg(draw)
@@ -103,6 +105,13 @@ def identification_curve(
             return np.empty(0), np.empty(0)
         rates.append(_at(fpir, found, grid))
     return grid, np.mean(rates, axis=0)
+
+
+def _plot(
+    axes: Axes, grid: NDArray[np.float64], rates: NDArray[np.float64], number: int, measured: Measurement
+) -> None:
+    # By number: a peer has the same colour in all plots, those included in which another has no curve.
+    axes.plot(grid, rates, drawstyle="steps-post", color=f"C{number % 10}", label=measured.result.peer)
 
 
 def _at(
@@ -151,7 +160,7 @@ def draw_maps(benchmark: Benchmark, measured: Measurement) -> str:
         ):
             for name in sorted(set(groups)):
                 chosen = points[groups == name]
-                colour = {"color": "0.7", "zorder": 0} if name == _STRANGERS else {}
+                colour = {"color": "0.85", "zorder": 0} if name == _STRANGERS else {}
                 axes.scatter(chosen[:, 0], chosen[:, 1], s=6, linewidths=0, label=name, **colour)
             axes.set(title=f"{measured.result.peer}: {title} of its vectors", xticks=[], yticks=[])
         figure.legend(*both[0].get_legend_handles_labels(), loc="outside right center", markerscale=2)
@@ -196,7 +205,8 @@ def _svg(draw: Callable[[Axes], None]) -> str:
         axes = figure.subplots()
         draw(axes)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8)
+            # Not where there is room: looking for it takes long, and says so.
+            figure.legend(loc="outside lower center", ncols=3, fontsize=8)
         svg = io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     return _data_uri("svg+xml", svg.getvalue())
