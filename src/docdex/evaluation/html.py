@@ -83,10 +83,8 @@ _TABLES = {
 def require_extra() -> None:
     """Raises MissingExtra unless the packages that draw are installed."""
     try:
-        import matplotlib
+        import matplotlib  # noqa: F401
         import sklearn  # noqa: F401
-
-        del matplotlib
     except ImportError as error:
         raise MissingExtra(
             "The report has pictures, which need an extra: pip install 'docdex[report]'."

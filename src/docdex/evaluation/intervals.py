@@ -66,11 +66,11 @@ class Resampling:
 
     def of_probes(self, positions: NDArray[np.intp]) -> Weights:
         """(R, M) for pictures of registered types."""
-        return self._type_votes[:, self._type_of[positions]]
+        return np.take(self._type_votes, self._type_of[positions], axis=1)
 
     def of_strangers(self, positions: NDArray[np.intp]) -> Weights:
         """(R, M) for pictures of strangers."""
-        return self._page_votes[:, self._page_of[positions]]
+        return np.take(self._page_votes, self._page_of[positions], axis=1)
 
 
 def measure_intervals(

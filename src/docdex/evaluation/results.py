@@ -60,7 +60,7 @@ class TurnedIntervals(msgspec.Struct, frozen=True):
 class Intervals(msgspec.Struct, frozen=True):
     """Intervals of a `PeerResult` by bootstrap over types: each stands where its figure stands in the result.
 
-    pairs: empty for a benchmark of more pairs than are resampled.
+    pairs: empty for a peer without vectors, and for a benchmark of more pairs than are resampled.
     """
 
     confidence: float
