@@ -48,7 +48,8 @@ def resample(strata: Sequence[str] | NDArray[np.str_], seed: int, replicates: in
 def interval(values: NDArray[np.floating]) -> tuple[float, float] | None:
     """Bounds within which the middle 95 % of replicates (R,) lie.
 
-    Replicates that could not be measured are NaN; None when they are more than half.
+    Replicates that could not be measured are NaN; None when they are more than half. Where nothing ever went
+    wrong all replicates are equal: then the rule of three (3 in n types) says more than the interval.
     """
     measured = values[~np.isnan(values)]
     if not len(measured) or 2 * len(measured) < len(values):

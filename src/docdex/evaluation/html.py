@@ -15,7 +15,7 @@ from docdex.thumbnails import make_thumbnail
 from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from docdex.evaluation.confusions import Confusion
@@ -55,7 +55,8 @@ _TABLES = {
     "summary": ("At a glance", ""),
     "sets": (
         "Rank-1 by set",
-        "Share of probes whose nearest sample has their type; no threshold is involved. The mean: over sets.",
+        "Flat, then stress: share of probes whose nearest sample has their type; no threshold is involved. "
+        "The mean is over sets.",
     ),
     "identification": (
         "Strangers",
@@ -120,7 +121,8 @@ def _about(results: Sequence[PeerResult]) -> str:
         said.append(
             f"<p>Below a figure stands its {100 * bounds.confidence:g} % interval, by {bounds.replicates:,} "
             "bootstrap replicates over types within their set, and over the pages of strangers. The gallery "
-            "stays whole. A dash: nothing to measure.</p>"
+            "stays whole. Where nothing went wrong no replicate can differ: with n types without a mistake, "
+            "up to 3 of n may still be mistaken elsewhere. A dash: nothing to measure.</p>"
         )
     for result in results:
         share = f" and about every {result.every}th probe and stranger" if result.every > 1 else ""
@@ -145,16 +147,12 @@ def _cell(cell: Cell) -> str:
 def _curves(benchmark: Benchmark, measurements: Sequence[Measurement]) -> str:
     from docdex.evaluation.plots import draw_det, draw_oscr, draw_roc
 
-    uris = [
-        uri
-        for capture in CAPTURES
-        for uri in (
-            draw_roc(measurements, capture),
-            draw_oscr(benchmark, measurements, capture),
-            draw_det(benchmark, measurements, capture),
-        )
-    ]
-    return f'<h2>Curves</h2>\n<div class="row">\n{_images(uris)}\n</div>'
+    curves = {}
+    for capture in CAPTURES:
+        curves[f"ROC, {capture}"] = draw_roc(measurements, capture)
+        curves[f"OSCR, {capture}"] = draw_oscr(benchmark, measurements, capture)
+        curves[f"DET, {capture}"] = draw_det(benchmark, measurements, capture)
+    return f'<h2>Curves</h2>\n<div class="row">\n{_images(curves)}\n</div>'
 
 
 def _peer(benchmark: Benchmark, measured: Measurement) -> str:
@@ -162,9 +160,9 @@ def _peer(benchmark: Benchmark, measured: Measurement) -> str:
 
     parts = [f"<h2>{escape(measured.result.peer)}</h2>"]
     if measured.vectors is not None:
-        histograms = [draw_histogram(measured, capture) for capture in CAPTURES]
+        histograms = {f"Similarities, {capture}": draw_histogram(measured, capture) for capture in CAPTURES}
         parts.append(f'<div class="row">\n{_images(histograms)}\n</div>')
-        parts.append(_images([draw_maps(benchmark, measured)]))
+        parts.append(_images({"PCA and t-SNE of its vectors": draw_maps(benchmark, measured)}))
     for title, confusions in (
         ("Types most often mistaken", wrong_types(benchmark, measured.draws, _CONFUSIONS)),
         ("Strangers nearest to a sample", near_strangers(benchmark, measured.draws, _CONFUSIONS)),
@@ -175,16 +173,17 @@ def _peer(benchmark: Benchmark, measured: Measurement) -> str:
     return "\n".join(parts)
 
 
-def _images(uris: Sequence[str]) -> str:
-    return "\n".join(f'<img alt="" src="{uri}">' for uri in uris)
+def _images(pictures: Mapping[str, str]) -> str:
+    """Data URIs by what they show."""
+    return "\n".join(f'<img alt="{escape(shown)}" src="{uri}">' for shown, uri in pictures.items())
 
 
 def _confusion(benchmark: Benchmark, confusion: Confusion) -> str:
     probe, sample = (benchmark.instances[n] for n in (confusion.probe, confusion.sample))
-    thumbnails = []
-    for instance in (probe, sample):
+    thumbnails = {}
+    for shown, instance in (("asked about", probe), ("nearest sample", sample)):
         jpeg = make_thumbnail(next(read_pages(instance.path)).pixels, _LONG_SIDE)
-        thumbnails.append(f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}")
+        thumbnails[shown] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     asked = f"{probe.kind or f'stranger, {probe.set}'}, {probe.name}, {probe.capture}"
     said = f"{asked} → {sample.kind}, {sample.name}: {confusion.similarity:.3g}"
     often = f", {confusion.times} times" if confusion.times > 1 else ""
