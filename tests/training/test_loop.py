@@ -262,3 +262,19 @@ def test_a_run_may_start_from_one_of_other_classes_but_not_from_none(
     assert len(trainer.centres.centres) == len(trainer.table)
     with pytest.raises(TrainingError, match="no such checkpoint"):
         Trainer(msgspec.structs.replace(config, start_from=str(tmp_path)), tmp_path / "next", say=silent)
+
+
+def test_a_run_may_start_from_one_of_another_side_but_not_of_another_head(
+    tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained))
+    larger = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, side=96))
+    trainer = Trainer(larger, tmp_path / "larger", say=silent)
+    before = checkpoint.load(trained / "last.pt")["averaged"]
+    after = trainer.network.state_dict()
+    assert {name for name in before if not same(before[name], after[name])} == {"head.first.weight"}
+    trainer.train()
+    assert checkpoint.load(tmp_path / "larger" / "last.pt")["step"] == 6
+    wider = msgspec.structs.replace(larger, model=msgspec.structs.replace(larger.model, squeeze=9))
+    with pytest.raises(TrainingError, match="another network"):
+        Trainer(wider, tmp_path / "wider", say=silent)

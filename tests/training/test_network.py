@@ -12,7 +12,7 @@ from torch import nn
 
 from docdex.training.config import ModelConfig
 from docdex.training.export import largest_difference, to_onnx
-from docdex.training.network import TRUNK_CHANNELS, EmbeddingNetwork, Head, lite0_trunk
+from docdex.training.network import TRUNK_CHANNELS, EmbeddingNetwork, Head, lite0_trunk, resize_head
 
 SIDE = 64
 SMALL = ModelConfig(side=SIDE, squeeze=8, dimension=32)
@@ -57,7 +57,7 @@ def test_the_two_halves_are_the_whole(network: EmbeddingNetwork) -> None:
         maps = network.lower(images(3))
         assert maps.shape == (3, 40, SIDE // 8, SIDE // 8)
         assert network.upper(maps).shape == (3, TRUNK_CHANNELS, SIDE // 16, SIDE // 16)
-        assert torch.equal(network.embed_maps(maps), network(images(3)))
+        assert torch.allclose(network.embed_maps(maps), network(images(3)), atol=1e-5)
 
 
 def test_the_trunk_computes_what_the_published_network_does() -> None:
@@ -176,3 +176,49 @@ def test_the_batch_norms_start_with_the_statistics_of_what_the_head_is_shown() -
     assert hidden.mean(dim=0).abs().max() < 1e-3
     assert torch.allclose(hidden.std(dim=0), torch.ones(16), atol=0.02)
     assert [m.momentum for m in head.modules() if isinstance(m, nn.BatchNorm1d)] == momenta
+
+
+def test_many_pages_give_the_vectors_and_gradients_that_they_give_alone() -> None:
+    network = EmbeddingNetwork.build(SMALL).eval()
+    maps = torch.randn(35, 40, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(network.embed_maps(maps), network.head(network.upper(maps)), atol=1e-5)
+    weight = network.head.squeeze.weight
+    gradients = [
+        torch.autograd.grad(vectors[:, 0].sum(), weight)[0]
+        for vectors in (network.embed_maps(maps), network.head(network.upper(maps)))
+    ]
+    assert torch.allclose(*gradients, rtol=1e-3, atol=1e-5)
+
+
+def first_sums(weights: dict[str, torch.Tensor], cells: torch.Tensor) -> torch.Tensor:
+    return cells.flatten(1) @ weights["head.first.weight"].T
+
+
+@pytest.mark.parametrize("grid", [3, 6, 9, 16])
+def test_a_resized_head_gives_sums_of_the_same_size_for_the_same_picture(grid: int) -> None:
+    weights = {"head.first.weight": torch.randn(16, 8 * 36, generator=torch.Generator().manual_seed(0))}
+    even = torch.randn(5, 8, 1, 1, generator=torch.Generator().manual_seed(1))
+    before = first_sums(weights, even.expand(-1, -1, 6, 6))
+    after = first_sums(resize_head(weights, 6, grid), even.expand(-1, -1, grid, grid))
+    # Cells at the rim weigh a little more or less after interpolation.
+    assert float((after - before).norm() / before.norm()) < 0.25
+
+
+def test_a_resized_head_looks_at_the_same_place_of_the_picture() -> None:
+    weight = torch.zeros(1, 2, 4, 4)
+    weight[0, 1, 0, 3] = 1
+    resized = resize_head({"head.first.weight": weight.flatten(1)}, 4, 8)["head.first.weight"]
+    kernels = resized.unflatten(1, (2, 8, 8))[0]
+    assert not kernels[0].any()
+    assert kernels[1, :2, 6:].sum() > 0.5 * kernels[1].sum() > 0
+    assert not kernels[1, 4:].any()
+
+
+def test_resizing_a_head_to_its_own_grid_changes_nothing_and_spares_the_rest() -> None:
+    state = EmbeddingNetwork(nn.Identity(), nn.Identity(), Head(4, 8, 16)).state_dict()
+    kept = {name: value.clone() for name, value in state.items()}
+    same, other = resize_head(state, 4, 4), resize_head(state, 4, 6)
+    assert torch.allclose(same["head.first.weight"], kept["head.first.weight"], atol=1e-6)
+    assert all(torch.equal(state[name], kept[name]) for name in kept)
+    assert {name for name in kept if other[name] is not state[name]} == {"head.first.weight"}
+    Head(6, 8, 16).load_state_dict({name.removeprefix("head."): value for name, value in other.items()})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,6 +101,16 @@ def test_the_template_s_own_words_are_the_same_for_everybody_and_so_are_their_pl
         assert all(copy == places[0] for copy in places)
         if kind.draw.__name__ not in {"_receipt", "_invoice"}:  # lists push down what is below them
             assert all(copy == seen[0] for copy in seen)
+
+
+@pytest.mark.parametrize("template", range(0, 40, 3))
+def test_a_page_drawn_larger_is_the_same_page_with_more_to_see(template: int) -> None:
+    small, large = (draw(template, np.random.default_rng(1), PICTURES, zoom=zoom) for zoom in (1.0, 2.0))
+    assert np.allclose(large.shape[:2], np.multiply(small.shape[:2], 2), atol=2)
+    # Blurred over a few letters, hinting and the thickness of lines no longer tell.
+    size = (12, 12 * small.shape[0] // small.shape[1])
+    one, other = (cv2.resize(page, size, interpolation=cv2.INTER_AREA).astype(int) for page in (small, large))
+    assert np.abs(one - other).mean() < 8
 
 
 def test_twins_share_a_layout_in_about_half_of_the_families() -> None:

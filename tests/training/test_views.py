@@ -83,19 +83,6 @@ def test_classes_come_as_often_as_their_probabilities_say(
     assert (np.abs(counts - expected) < 4 * np.sqrt(expected)).all()
 
 
-def test_half_of_a_batch_s_templates_are_the_twins_of_the_other_half(
-    batches: Batches, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blank = np.zeros((3, 64, 64), dtype=np.float32)
-    monkeypatch.setattr(batches, "view", lambda *_: blank)
-    monkeypatch.setattr(batches, "maps", lambda images: images)
-    first = int((batches.table.image >= 0).sum())
-    for number in range(50):
-        drawn = [label - first for label in batches[number][1].tolist() if label >= first]
-        with_twin = sum(label ^ 1 in drawn for label in drawn)
-        assert with_twin >= 2 * (len(drawn) // 2)
-
-
 def test_a_view_depends_on_its_generator_alone_and_is_no_clean_page(batches: Batches) -> None:
     one, other = (batches.view(5, np.random.default_rng(8)) for _ in range(2))
     assert one.shape == (3, 64, 64)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+_DRAWN_FOR = 184
+"""Side of views that templates are drawn for as they are; for larger ones they are drawn larger."""
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
@@ -63,7 +65,7 @@ class ClassTable:
     pages: the images, in memory, (H, W, 3) uint8 RGB. pictures: the same for the templates' pictures.
     image: (C,) int64, a class's index in `pages`, -1 for templates, which come last. turns: (C,) int64,
     quarter turns counter-clockwise, 0 to 3. probabilities: (C,) float64 summing to 1. unreadable: files left
-    out.
+    out. zoom: of the templates.
     """
 
     pages: list[Pixels]
@@ -72,6 +74,7 @@ class ClassTable:
     turns: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     unreadable: tuple[Path, ...]
+    zoom: float = 1.0
 
     def __len__(self) -> int:
         return len(self.image)
@@ -115,6 +118,7 @@ class ClassTable:
             np.array(turns + [0] * drawn, dtype=np.int64),
             probabilities / probabilities.sum(),
             tuple(unreadable),
+            config.photo_side / _DRAWN_FOR,
         )
 
     def page(self, number: int, rng: np.random.Generator) -> Pixels:
@@ -123,7 +127,7 @@ class ClassTable:
         if index >= 0:
             return np.rot90(self.pages[index], int(self.turns[number]))
         template = number - int(np.count_nonzero(self.image >= 0))
-        return draw(template, rng, self.pictures)
+        return draw(template, rng, self.pictures, zoom=self.zoom)
 
 
 def _read_pictures(folder: Path) -> list[Pixels]:

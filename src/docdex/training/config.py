@@ -108,9 +108,9 @@ class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run. Paths may start with `$DOCDEX_DATA` or another variable of the environment.
 
-    start_from: folder of another run of the same network, whose last averaged weights this one starts from.
-    workers: processes that make views; any number makes the same run. threads:
-    of the training process.
+    start_from: folder of another run of the same network, whose last averaged weights this one starts from;
+    its side may be another. workers: processes that make views; any number makes the same run. threads: of
+    the training process.
     """
 
     name: str

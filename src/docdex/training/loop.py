@@ -25,7 +25,7 @@ from docdex.training.classes import ClassTable, expand
 from docdex.training.config import TrainConfig, differences
 from docdex.training.dense import distil_maps
 from docdex.training.export import to_onnx
-from docdex.training.network import EmbeddingNetwork, lite0_trunk
+from docdex.training.network import EmbeddingNetwork, lite0_trunk, resize_head
 from docdex.training.partial_fc import PartialFC
 from docdex.training.validation import Validation
 from docdex.training.views import Batches, CleanVectors, open_session
@@ -159,16 +159,21 @@ class Trainer:
                 num_workers=self.config.workers,
             )
             maps = torch.cat([batch[0].float() for batch in views])
-            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 128)])
+            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
             self.network.head.start_from(cells)
 
     def _start_from(self, run: Path) -> None:
-        """The averaged weights that another run ended with."""
+        """The averaged weights that another run ended with, the head resized where its side was another."""
         state = checkpoint.load(run / "last.pt")
         self.say(f"starting from step {state['step']} of {run}")
+        side = self.config.model.side
         try:
-            self.network.load_state_dict(state["averaged"])
-        except RuntimeError as error:
+            weights, before = state["averaged"], state["config"]["model"]["side"]
+            if before != side:
+                self.say(f"resizing the head from {before} to {side} px")
+                weights = resize_head(weights, before // 16, side // 16)
+            self.network.load_state_dict(weights)
+        except (KeyError, RuntimeError) as error:
             raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
 
     def _start_centres(self) -> None:
@@ -270,7 +275,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        vectors = network.embed_maps(maps.contiguous(memory_format=torch.channels_last))
+        vectors = network.embed_maps(maps)
         loss = self.centres.loss(vectors, labels, self.generator)
         reached = float(loss.detach())
         if not math.isfinite(reached):

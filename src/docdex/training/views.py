@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from docdex.training.classes import ClassTable
     from docdex.training.config import TrainConfig
 
+_PAGES_AT_ONCE = 4
+"""In one run of the frozen half: more would not fit the processor's cache, and take three times as long."""
+
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Batch number -> maps (B, 40, S / 8, S / 8) float16 of the frozen half, class numbers (B,) int64.
@@ -44,25 +47,12 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         # Sums of shares end a rounding error away from 1.
         ranks = np.minimum(ranks, self._cumulative[-1] - 1e-12)
         classes = np.searchsorted(self._cumulative, ranks, side="right").astype(np.int64)
-        self._pair_twins(classes, rng)
         seeds = ([self.config.seed, number, place] for place in range(batch))
         views = [
             self.view(int(chosen), np.random.default_rng(seed))
             for chosen, seed in zip(classes, seeds, strict=True)
         ]
         return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(classes)
-
-    def _pair_twins(self, classes: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Make half of the drawn templates the twins of the other half: as negatives, strangers teach little.
-
-        Templates 2 n and 2 n + 1 share a layout as often as not. classes: (B,), changed.
-        """
-        places = rng.permutation(np.flatnonzero(self.table.image[classes] < 0))
-        pairs = len(places) // 2
-        first = int(np.count_nonzero(self.table.image >= 0))
-        twins = ((classes[places[:pairs]] - first) ^ 1) + first
-        # Of an odd number of templates, the last has no twin.
-        classes[places[pairs : 2 * pairs]] = np.minimum(twins, len(self.table) - 1)
 
     def view(self, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """One training image of a class, (3, S, S) float32."""
@@ -81,7 +71,8 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         """Maps (N, 40, S / 8, S / 8) float32 of images (N, 3, S, S) float32."""
         if self._session is None:
             self._session = open_session(self._lower)
-        return np.asarray(self._session.run(None, {"images": images})[0])
+        parts = np.split(images, range(_PAGES_AT_ONCE, len(images), _PAGES_AT_ONCE))
+        return np.concatenate([self._session.run(None, {"images": part})[0] for part in parts])
 
     def close(self) -> None:
         """Let go of this process's session: its threads would not survive the fork of a worker."""

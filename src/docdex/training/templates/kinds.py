@@ -41,13 +41,13 @@ def _form(sheet: Sheet) -> int:
             y = draw_paragraph(sheet, sheet.art, 8, y + 4, width=width - 16, lines=lines) + 4
         elif part < 0.9:
             tint = invent_colour(sheet.art, 60, 240)
-            cv2.rectangle(sheet.canvas, (6, int(y)), (width - 6, int(y + 11)), tint, -1)
+            sheet.rectangle(6, y, width - 6, y + 11, tint, filled=True)
             sheet.printed(10, y + 9, invent_words(sheet.art, 2))
             y += 20
         else:
             for row in range(int(layout.integers(1, 5))):
                 top = y + row * 11
-                cv2.rectangle(sheet.canvas, (10, int(top)), (17, int(top + 7)), sheet.ink, 1)
+                sheet.rectangle(10, top, 17, top + 7, sheet.ink)
                 if sheet.vary.random() < 0.4:
                     sheet.filled(11, top + 7, "x")
                 sheet.printed(22, top + 7, invent_words(sheet.art, 4), scale=0.8)
@@ -130,16 +130,17 @@ def _card(sheet: Sheet) -> int:
     """An ID: guilloche over shaded paper, portrait, a few values, perhaps lines for machines."""
     layout, art, height, width = sheet.layout, sheet.art, sheet.height, sheet.width
     corners = art.uniform(120, 255, size=(2, 2, 3)).astype(np.float32)
-    sheet.canvas[:] = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    size = sheet.canvas.shape[1::-1]
+    sheet.canvas[:] = cv2.resize(corners, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
     tint = invent_colour(art, 90, 220)
     xs = np.arange(0, width, 4)
     waves, swing, step = art.uniform(0.01, 0.08), art.uniform(3, 16), int(art.integers(5, 14))
     for top in range(-20, height + 20, step):
         ys = top + swing * np.sin(xs * waves + top * art.uniform(0, 0.05))
-        cv2.polylines(sheet.canvas, [np.column_stack([xs, ys]).astype(np.int32)], False, tint, 1, cv2.LINE_AA)
+        sheet.curve(np.column_stack([xs, ys]), tint)
     if layout.random() < 0.6:
         depth = int(layout.uniform(22, 40))
-        cv2.rectangle(sheet.canvas, (0, 0), (width, depth), invent_colour(art, 0, 240), -1)
+        sheet.rectangle(0, 0, width, depth, invent_colour(art, 0, 240), filled=True)
     draw_logo(sheet, float(layout.choice([0.03, 0.8])) * width, 4, float(layout.uniform(22, 40)))
     sheet.printed(width * 0.22, 16, invent_words(art, 2).upper(), scale=1.5, bold=layout.random() < 0.5)
     sheet.printed(width * 0.22, 28, invent_words(art, 3), scale=0.9, accent=True)
@@ -184,9 +185,9 @@ def _letter(sheet: Sheet) -> int:
         )
         if y > end - 40:
             break
-    cv2.rectangle(sheet.canvas, (0, end), (width, height), (255, 255, 255), -1)
+    sheet.rectangle(0, end, width + 1, height + 1, (255, 255, 255), filled=True)
     if layout.random() < 0.5:
-        cv2.line(sheet.canvas, (8, end), (width - 8, end), sheet.accent, 1)
+        sheet.line(8, end, width - 8, end, sheet.accent)
     for column in range(int(layout.integers(1, 5))):
         draw_paragraph(sheet, sheet.art, 10 + column * width / 4, end + 10, width=width / 4, lines=2)
     return sheet.height

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from docdex.training.templates.sheet import invent_colour, invent_number, invent_words
@@ -18,19 +17,17 @@ def draw_logo(sheet: Sheet, x: float, y: float, side: float) -> None:
     art = sheet.art
     shape, colour, other = int(art.integers(5)), invent_colour(art, 0, 220), invent_colour(art, 0, 255)
     r = int(side / 2)
-    centre = (int(x + r), int(y + r))
     if shape == 0:
         sheet.picture(art, x, y, side, side)
     elif shape == 1:
-        cv2.circle(sheet.canvas, centre, r, colour, -1, cv2.LINE_AA)
-        cv2.circle(sheet.canvas, centre, r // 2, other, -1, cv2.LINE_AA)
+        sheet.disc(x + r, y + r, r, colour)
+        sheet.disc(x + r, y + r, r / 2, other)
     elif shape == 2:
-        cv2.rectangle(sheet.canvas, (int(x), int(y)), (int(x + side), int(y + side)), colour, -1)
+        sheet.rectangle(x, y, x + side, y + side, colour, filled=True)
         initials = invent_words(art, 1)[:2].upper()
         sheet.text(x + 2, y + r + 4, initials, colour=other, size=side / 40, bold=True)
     elif shape == 3:
-        points = (art.uniform(0, 1, size=(int(art.integers(3, 6)), 2)) * side + (x, y)).astype(np.int32)
-        cv2.fillConvexPoly(sheet.canvas, cv2.convexHull(points), colour, cv2.LINE_AA)
+        sheet.polygon(art.uniform(0, 1, size=(int(art.integers(3, 6)), 2)) * side + (x, y), colour)
     else:
         name = invent_words(art, 1).upper()
         sheet.text(x, y + r, name, colour=colour, size=side / 45, bold=True)
@@ -66,10 +63,9 @@ def draw_labelled_fields(sheet: Sheet, x: float, y: float, width: float, rows: i
                 offset = cell * 0.45 if beside else 4
                 sheet.filled(left + offset, y - step * (0.3 if beside else 0.12), value)
             if style == 0:
-                corner = int(left + cell - 1), int(y)
-                cv2.rectangle(sheet.canvas, (int(left), int(y - step)), corner, sheet.ink, 1)
+                sheet.rectangle(left, y - step, left + cell - 1, y, sheet.ink)
             elif style == 1:
-                cv2.line(sheet.canvas, (int(left), int(y)), (int(left + cell - 6), int(y)), sheet.ink, 1)
+                sheet.line(left, y, left + cell - 6, y, sheet.ink)
         y += step
     return y
 
@@ -80,8 +76,7 @@ def draw_table(sheet: Sheet, x: float, y: float, width: float, end: float) -> fl
     edges = np.sort(np.concatenate([[0], sheet.layout.uniform(0.15, 1, size=columns - 1), [1]])) * width + x
     style, step = int(sheet.layout.integers(4)), float(sheet.layout.uniform(34, 46)) * sheet.size
     if style != 3:
-        corners = (int(x), int(y - step)), (int(x + width), int(y))
-        cv2.rectangle(sheet.canvas, *corners, sheet.accent, -1 if style == 0 else 1)
+        sheet.rectangle(x, y - step, x + width, y, sheet.accent, filled=style == 0)
     for left in edges[:-1]:
         words = invent_words(sheet.art, 1)[:6]
         colour = (255, 255, 255) if style == 0 else sheet.ink
@@ -97,10 +92,10 @@ def draw_table(sheet: Sheet, x: float, y: float, width: float, end: float) -> fl
             room = max(1, int((edges[column + 1] - left) / (sheet.size * 20)))
             sheet.filled(left + 1, y - step * 0.25, value[:room], scale=0.8)
         if style == 1 or (style == 2 and row % 2):
-            cv2.line(sheet.canvas, (int(x), int(y)), (int(x + width), int(y)), sheet.ink, 1)
+            sheet.line(x, y, x + width, y, sheet.ink)
     if style in (1, 2):
         for left in edges:
-            cv2.line(sheet.canvas, (int(left), int(top)), (int(left), int(y)), sheet.ink, 1)
+            sheet.line(left, top, left, y, sheet.ink)
     return y + step
 
 
@@ -112,10 +107,10 @@ def draw_letterhead(sheet: Sheet) -> float:
     logo_left = float(sheet.layout.choice([0.05, 0.4, 0.7])) * width
     text_left = float(sheet.layout.choice([0.05, 0.35, 0.62])) * width
     if band < 0.3:
-        cv2.rectangle(sheet.canvas, (0, 0), (width, int(height)), invent_colour(sheet.art, 40, 240), -1)
+        sheet.rectangle(0, 0, width, height, invent_colour(sheet.art, 40, 240), filled=True)
     elif band < 0.5:
         thickness = int(sheet.layout.integers(1, 4))
-        cv2.line(sheet.canvas, (8, int(height)), (width - 8, int(height)), sheet.accent, thickness)
+        sheet.line(8, height, width - 8, height, sheet.accent, thickness=thickness)
     draw_logo(sheet, logo_left, 5, height * 0.8)
     name, bold = invent_words(sheet.art, 2).upper(), sheet.layout.random() < 0.5
     sheet.printed(text_left, 14, name, scale=1.25, accent=True, bold=bold)
@@ -125,8 +120,7 @@ def draw_letterhead(sheet: Sheet) -> float:
 
 
 def draw_barcode(sheet: Sheet, x: float, y: float, *, width: float, height: float) -> float:
-    """A person's number in bars of two pixels; the y below it."""
+    """A person's number in bars of two units; the y below it."""
     for bar in np.flatnonzero(sheet.vary.random(int(width / 2)) < 0.5):
-        left = int(x + 2 * bar)
-        sheet.canvas[int(y) : int(y + height), left : left + 2] = 10
+        sheet.rectangle(x + 2 * bar, y, x + 2 * bar + 1, y + height, (10, 10, 10), filled=True)
     return y + height

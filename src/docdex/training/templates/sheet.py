@@ -51,9 +51,10 @@ def invent_colour(rng: np.random.Generator, low: int, high: int) -> Colour:
 class Sheet:
     """A page being drawn, with the generators it is drawn by and the inks it is drawn in.
 
-    canvas: (H, W, 3) uint8 RGB, drawn into. size: of the words, in the scale of OpenCV's plotter fonts.
-    shared_labels: whether twins share the words printed beside fields too, so that only values and colours
-    tell them apart. Coordinates are pixels from the top left; those of words are where their baseline starts.
+    canvas: (H, W, 3) uint8 RGB, drawn into. zoom: pixels to a unit of the coordinates, so that a page is the
+    same at any resolution. size: of the words, in the scale of OpenCV's plotter fonts. shared_labels: whether
+    twins share the words printed beside fields too, so that only values and colours tell them apart.
+    Coordinates count from the top left; those of words are where their baseline starts.
     """
 
     canvas: Pixels
@@ -61,6 +62,7 @@ class Sheet:
     art: np.random.Generator
     vary: np.random.Generator
     pictures: Sequence[Pixels]
+    zoom: float = 1.0
     ink: Colour = (20, 20, 20)
     accent: Colour = (40, 60, 140)
     value: Colour = (20, 20, 20)
@@ -71,13 +73,13 @@ class Sheet:
 
     @property
     def height(self) -> int:
-        """Of the canvas, in pixels."""
-        return int(self.canvas.shape[0])
+        """Of the page, in its coordinates."""
+        return int(self.canvas.shape[0] / self.zoom)
 
     @property
     def width(self) -> int:
-        """Of the canvas, in pixels."""
-        return int(self.canvas.shape[1])
+        """Of the page, in its coordinates."""
+        return int(self.canvas.shape[1] / self.zoom)
 
     def text(
         self,
@@ -91,8 +93,9 @@ class Sheet:
         bold: bool = False,
     ) -> None:
         """Words in any colour, size and typeface, the template's by default."""
-        place = int(x), int(y)
-        (face or self.face).write(self.canvas, words, place, size=size, colour=colour, bold=bold)
+        (face or self.face).write(
+            self.canvas, words, self._pixel(x, y), size=size * self.zoom, colour=colour, bold=bold
+        )
 
     def printed(
         self, x: float, y: float, words: str, *, scale: float = 1.0, accent: bool = False, bold: bool = False
@@ -105,11 +108,42 @@ class Sheet:
         """A person's data."""
         self.text(x, y, words, colour=self.value, size=self.size * scale, face=self.value_face)
 
+    def rectangle(
+        self, left: float, top: float, right: float, bottom: float, colour: Colour, *, filled: bool = False
+    ) -> None:
+        """A box, ruled or filled."""
+        corners = self._pixel(left, top), self._pixel(right, bottom)
+        cv2.rectangle(self.canvas, *corners, colour, -1 if filled else 1)
+
+    def line(
+        self, x: float, y: float, to_x: float, to_y: float, colour: Colour, *, thickness: int = 1
+    ) -> None:
+        """A rule."""
+        thick = max(1, round(thickness * self.zoom))
+        cv2.line(self.canvas, self._pixel(x, y), self._pixel(to_x, to_y), colour, thick)
+
+    def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
+        """A filled circle about (x, y)."""
+        cv2.circle(self.canvas, self._pixel(x, y), int(radius * self.zoom), colour, -1, cv2.LINE_AA)
+
+    def polygon(self, points: NDArray[np.floating], colour: Colour) -> None:
+        """The filled convex hull of points (N, 2)."""
+        pixels = (points * self.zoom).astype(np.int32)
+        cv2.fillConvexPoly(self.canvas, cv2.convexHull(pixels), colour, cv2.LINE_AA)
+
+    def curve(self, points: NDArray[np.floating], colour: Colour) -> None:
+        """A thin line through points (N, 2)."""
+        pixels = (points * self.zoom).astype(np.int32)
+        cv2.polylines(self.canvas, [pixels], False, colour, 1, cv2.LINE_AA)
+
     def picture(self, rng: np.random.Generator, x: float, y: float, width: float, height: float) -> None:
         """A picture scaled into a box; which one is the generator's choice."""
         choice = int(rng.integers(1 << 30))
-        top, left, h, w = int(y), int(x), int(height), int(width)
-        area = self.canvas[max(top, 0) : top + h, max(left, 0) : left + w]
+        (left, top), (right, bottom) = self._pixel(x, y), self._pixel(x + width, y + height)
+        area = self.canvas[max(top, 0) : bottom, max(left, 0) : right]
         if self.pictures and area.size:
             source = self.pictures[choice % len(self.pictures)]
             area[:] = cv2.resize(source, area.shape[1::-1], interpolation=cv2.INTER_AREA)
+
+    def _pixel(self, x: float, y: float) -> tuple[int, int]:
+        return int(x * self.zoom), int(y * self.zoom)

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 
-def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = ()) -> Pixels:
-    """One filled-in copy of a template, (H, W, 3) uint8 RGB, short side about 200 pixels.
+def draw(
+    template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = (), *, zoom: float = 1.0
+) -> Pixels:
+    """One filled-in copy of a template, (H, W, 3) uint8 RGB, short side about 200 pixels, times `zoom`.
 
     template: any non-negative number; 2 n and 2 n + 1 share a layout in half of the cases. vary: whose data.
     pictures: (H, W, 3) uint8 RGB pictures for logos and portraits; without them their places stay empty.
@@ -33,7 +35,7 @@ def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = 
     kind = KINDS[int(layout.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
     height, width = kind.shape(layout)
     paper = invent_colour(art, 228, 256) if art.random() < 0.6 else (255, 255, 255)
-    canvas = np.empty((height, width, 3), dtype=np.uint8)
+    canvas = np.empty((round(height * zoom), round(width * zoom), 3), dtype=np.uint8)
     canvas[:] = paper
     face = _face(art, kind)
     sheet = Sheet(
@@ -42,6 +44,7 @@ def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = 
         art,
         vary,
         pictures,
+        zoom,
         ink=invent_colour(art, 0, 70) if art.random() < 0.7 else invent_colour(art, 0, 150),
         accent=invent_colour(art, 0, 200),
         value=invent_colour(vary, 0, 60) if vary.random() < 0.7 else (30, 40, 140),
@@ -52,7 +55,7 @@ def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = 
         shared_labels=layout.random() < 0.4,
     )
     bottom = kind.draw(sheet)
-    return sheet.canvas[:bottom]
+    return sheet.canvas[: round(bottom * zoom)]
 
 
 def _face(rng: np.random.Generator, kind: Kind) -> Typeface:
