@@ -209,6 +209,9 @@ def _flat(facts: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
     for name, value in facts.items():
         if isinstance(value, dict):
             rows += _flat(value, f"{above}{name} ")
+        elif isinstance(value, list):
+            for item in value:
+                rows += _flat(item, f"{above}{name} ")
         else:
             shown = f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
             rows.append((f"{above}{name}", shown))

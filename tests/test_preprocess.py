@@ -81,6 +81,14 @@ def printed_sheet(
     return page
 
 
+def stained_sheet() -> NDArray[np.uint8]:
+    """A blank sheet with three dark spots."""
+    page = np.full((594, 420, 3), 250, dtype=np.uint8)
+    for top, left in ((100, 80), (150, 200), (300, 120)):
+        page[top : top + 40, left : left + 40] = 120
+    return page
+
+
 RECEIPT = (slice(60, 300), slice(40, 180))
 
 
@@ -119,11 +127,12 @@ def test_the_same_receipt_anywhere_on_any_sheet_is_cut_alike() -> None:
         np.zeros((400, 300, 3), dtype=np.uint8),
         noise(400, 300),
         printed_sheet((slice(100, 106), slice(100, 109))),
+        stained_sheet(),
         printed_sheet(RECEIPT)[:20],
         noise(1, 1),
         noise(1, 500),
     ],
-    ids=["full", "blank", "black", "noise", "a mark", "a strip", "a pixel", "a line"],
+    ids=["full", "blank", "black", "noise", "a mark", "stains", "a strip", "a pixel", "a line"],
 )
 def test_other_pages_are_left_whole(page: NDArray[np.uint8]) -> None:
     assert cut_margins(page).shape == page.shape

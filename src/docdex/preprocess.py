@@ -21,8 +21,8 @@ _PAPER = 23
 """Nothing printed is wider: what is as dark over a larger square is paper in shadow, or no paper."""
 _DARKNESS = (0.08, 0.25)
 """How much darker than its paper print must be: half as dark as the darkest of the page, between these."""
-_FEWEST = 20
-"""Dark pixels that make a page printed at all."""
+_FEWEST = 10
+"""Marks that make a page printed at all: print is many of them, a shadow or a stain is one or two."""
 _STRAY = 0.004
 """Share of the dark pixels that may lie outside on each side: specks of dust, a staple, a page number."""
 _SPARSE = 0.3
@@ -108,10 +108,9 @@ def _find_print(page: Pixels) -> NDArray[np.uint8]:
     inside = (np.minimum(x, y) > 2) & (x + width < columns - 2) & (y + height < rows - 2)
     kept = inside & (area > 1)
     kept[0] = False  # the paper
-    printed = np.asarray(kept[parts], dtype=np.uint8)
-    if int(printed.sum()) < _FEWEST:
-        printed[:] = 0
-    return printed
+    if int(kept.sum()) < _FEWEST:
+        kept[:] = False
+    return np.asarray(kept[parts], dtype=np.uint8)
 
 
 def _extent(counts: NDArray[np.integer]) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from running import Draw, Run
 
-from docdex import models
+from docdex import models, preprocess
 from docdex.embedder import issue_passport
 
 pytestmark = pytest.mark.usefixtures("two")
@@ -52,7 +52,7 @@ def test_info_says_what_the_gallery_holds(run: Run, tiny: Path) -> None:
     said = json.loads(run("gallery info --json").stdout)
     passport = models.read_passport(tiny)
     assert (said["path"], said["samples"], said["labels"]) == ("docdex.db", 2, 2)
-    assert said["contract"] == {"model": passport.digest, "preprocess": 1, "dimension": 32}
+    assert said["contract"] == {"model": passport.digest, "preprocess": preprocess.VERSION, "dimension": 32}
     assert (said["calibration"], said["doubts"]) == (None, [])
     assert "samples: 2 of 2 labels" in run("gallery info").stdout
 
