@@ -30,7 +30,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FENCED = re.compile(r"(<!-- not run by the tests -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 URL = re.compile(r"https?://([\w.-]+)")
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 MACHINE = re.compile(
     r"(?<![\w.$}~-])/(?:work|home|root|Users|mnt|media)/|index[-_]url|find[-_]links", re.IGNORECASE
 )

@@ -143,7 +143,8 @@ def test_an_untrained_network_without_torch_names_the_extra_and_the_other_peers(
 ) -> None:
     # Loaded by an earlier test, it would be found without torch being asked for.
     monkeypatch.delattr(docdex.training, "untrained", raising=False)
-    monkeypatch.delitem(sys.modules, "docdex.training.untrained", raising=False)
+    for module in [name for name in sys.modules if name.startswith("docdex.training.")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"docdex\[train\].*phash, thumbnail, hog, sift"):
         open_peer(name, train=NOWHERE)

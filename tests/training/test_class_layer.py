@@ -38,9 +38,9 @@ def test_a_process_holds_its_block_of_every_table(
     config = TrainConfig(
         "x",
         DATA,
-        ModelConfig(dimension=16),
-        LossConfig(subcentres=subcentres, sampled=4),
-        OptimConfig(centres=centres),  # type: ignore[arg-type]
+        model=ModelConfig(dimension=16),
+        loss=LossConfig(subcentres=subcentres, sampled=4),
+        optim=OptimConfig(centres=centres),  # type: ignore[arg-type]
     )
     layer = build_class_layer(config, 11, Processes(1, 2), tmp_path)
     assert layer.block == range(5, 11)
