@@ -14,7 +14,7 @@ setup-test: .venv/.test
 
 # The CPU build of torch is what the tests need; an index that only has CUDA builds works too, it is only larger.
 .venv/.test: .venv/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,report,train]'
 	@touch $@
 
 demo: setup
@@ -31,9 +31,9 @@ check: setup-test
 docs: setup-test
 	$(BIN)/python docs/generate.py
 
-# Best on a quiet machine; search needs 3 GB of memory and disk for its million samples.
+# Best on a quiet machine; search and partial_fc need 3 GB of memory, search as much disk.
 benchmarks: setup-test
-	for name in decoding imports pipeline reduced_decoding search; do \
+	for name in decoding imports partial_fc pipeline reduced_decoding search views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
 
 evaluate: setup-test

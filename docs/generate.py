@@ -25,7 +25,8 @@ from docdex import errors, models
 from docdex.calibration import pages_needed
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "results" / "first.json"
+FIRST = ROOT / "results" / "first.json"
+RESULTS = found if (found := FIRST.with_name("benchmark.json")).exists() else FIRST
 CONFIG = ROOT / "configs" / "first.toml"
 
 _MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
@@ -100,7 +101,7 @@ def write_growth() -> str:
 def write_results(name: str = "summary") -> str:
     """A table of what was measured, ours beside the baselines."""
     if not RESULTS.exists():
-        return "*Not measured yet: `docdex evaluate` writes `results/first.json`.*"
+        return "*Not measured yet: `docdex evaluate` writes `results/benchmark.json`.*"
     from docdex.evaluation import markdown_table, read_results
 
     return markdown_table(read_results(RESULTS), name)
@@ -232,7 +233,13 @@ def write_recipe() -> str:
     return table(("setting", "value"), [*rows, ("seed", f"`{config.seed}`")])
 
 
+def write_config(name: str) -> str:
+    """A committed config as it is."""
+    return f"```toml\n{CONFIG.with_name(f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
+
+
 PARTS: dict[str, Callable[..., str]] = {
+    "config": write_config,
     "costs": write_costs,
     "errors": write_errors,
     "growth": write_growth,

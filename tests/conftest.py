@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from docdex.recognizer import Recognizer
 from fakes import TINY, PageOf, Pixels, draw_blocks, open_fake
+
+# A busy machine is slow, not wrong: no test may fail by the clock.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

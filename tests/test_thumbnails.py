@@ -18,6 +18,11 @@ def test_the_longer_side_is_at_most_256_pixels(size: tuple[int, int], small: tup
     assert read_thumbnail(make_thumbnail(np.zeros((*size, 3), np.uint8))).shape == (*small, 3)
 
 
+def test_a_smaller_thumbnail_can_be_asked_for() -> None:
+    small = make_thumbnail(np.zeros((400, 200, 3), np.uint8), long_side=100)
+    assert read_thumbnail(small).shape == (100, 50, 3)
+
+
 def test_a_thumbnail_keeps_layout_and_colours(blocks: Callable[[int], NDArray[np.uint8]]) -> None:
     page = blocks(3)
     difference = np.abs(read_thumbnail(make_thumbnail(page)).astype(int) - page)

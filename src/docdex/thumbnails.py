@@ -14,10 +14,10 @@ LONG_SIDE = 256
 _QUALITY = 88
 
 
-def make_thumbnail(pixels: NDArray[np.uint8]) -> bytes:
-    """JPEG of a page (H, W, 3) uint8 RGB, shrunk so that its longer side is at most `LONG_SIDE`."""
+def make_thumbnail(pixels: NDArray[np.uint8], long_side: int = LONG_SIDE) -> bytes:
+    """JPEG of a page (H, W, 3) uint8 RGB, shrunk so that its longer side is at most that many pixels."""
     height, width = pixels.shape[:2]
-    scale = min(1.0, LONG_SIDE / max(height, width))
+    scale = min(1.0, long_side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
     _, encoded = cv2.imencode(

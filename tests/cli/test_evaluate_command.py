@@ -41,9 +41,9 @@ def test_some_peers_alone_overwrite_no_results(run: Run, benchmark: str, tmp_pat
 def test_all_peers_write_the_results_that_the_docs_are_made_from(
     run: Run, benchmark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("docdex.evaluation.comparison.peer_names", lambda: ["phash", "thumbnail"])
+    monkeypatch.setattr("docdex.evaluation.comparison.cheap_peer_names", lambda: ["phash", "thumbnail"])
     run("evaluate", benchmark)
-    assert [result.peer for result in read_results(Path("results/first.json"))] == ["phash", "thumbnail"]
+    assert [result.peer for result in read_results(Path("results/benchmark.json"))] == ["phash", "thumbnail"]
 
 
 def test_a_folder_without_benchmark_is_an_error(run: Run, tmp_path: Path) -> None:
@@ -54,3 +54,13 @@ def test_a_folder_without_benchmark_is_an_error(run: Run, tmp_path: Path) -> Non
 def test_results_that_cannot_be_written_are_an_error(run: Run, benchmark: str, draw: Draw) -> None:
     target = draw("a.png", 1) + "/results.json"
     assert target in run("evaluate --peer phash", benchmark, "-o", target, code=1).stderr
+
+
+def test_a_report_is_written_where_asked(run: Run, benchmark: str) -> None:
+    run("evaluate --peer phash --report new/report.html", benchmark)
+    assert "phash" in Path("new/report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_that_cannot_be_written_is_an_error(run: Run, benchmark: str, draw: Draw) -> None:
+    target = draw("a.png", 1) + "/report.html"
+    assert target in run("evaluate --peer phash", benchmark, "--report", target, code=1).stderr

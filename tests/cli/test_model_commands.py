@@ -59,3 +59,9 @@ def test_a_model_that_is_not_what_its_passport_says_is_refused(run: Run, package
 
 def test_a_model_that_is_not_there_is_an_error_of_usage(run: Run) -> None:
     assert "(model-not-found)" in run("model info nosuch", code=2).stderr
+
+
+@pytest.mark.parametrize("options", ["--int8", "--calibrate ."])
+def test_int8_and_pages_to_calibrate_on_go_together(run: Run, options: str) -> None:
+    said = run(f"model export . out.onnx --name x --benchmark . {options}", code=2).stderr
+    assert "--int8 and --calibrate FOLDER go together" in said

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from docdex.embedder import ROTATIONS
 from docdex.errors import DamagedSource, EmptySource
 from docdex.evaluation import evaluate
-from docdex.evaluation.comparison import compare, embed_benchmark, measure
-from docdex.evaluation.peers import open_peer, unit_length
+from docdex.evaluation.comparison import compare, embed_benchmark, match_benchmark, measure_peers
+from docdex.evaluation.intervals import Resampling
+from docdex.evaluation.measurement import measure_vectors
+from docdex.evaluation.peers import Matcher, open_peer, unit_length
 from docdex.evaluation.protocol import (
     CAPTURES,
     DRAWS,
@@ -45,7 +49,7 @@ def test_only_what_was_turned_is_searched(benchmark_root: Path) -> None:
     benchmark = Benchmark.scan(benchmark_root)
     # Vectors at random: every figure differs between captures, and with search from without.
     vectors = unit_length(np.random.default_rng(1).standard_normal((23, 4, 3)).astype(np.float32))
-    result = measure(benchmark, "random", vectors)
+    result = measure_vectors(Resampling(benchmark), "random", vectors).result
     upright, searched = compare(vectors)
     plain, turned = ([identify(benchmark, n, matrix) for n in range(DRAWS)] for matrix in (upright, searched))
     for capture in CAPTURES:
@@ -56,6 +60,12 @@ def test_only_what_was_turned_is_searched(benchmark_root: Path) -> None:
         )
     assert result.turned.rank1 == pytest.approx(rank1_table(benchmark, turned, "stress"), abs=1e-6)
     assert result.turned.dir == pytest.approx(dir_table(benchmark, turned, "stress"), abs=1e-6)
+    for turn, degrees in enumerate(ROTATIONS):
+        matrix = vectors[:, turn] @ vectors[:, 0].T
+        draws = [identify(benchmark, n, matrix) for n in range(DRAWS)]
+        for capture in CAPTURES:
+            expected = rank1_table(benchmark, draws, capture)["mean"]
+            assert result.unsearched[str(degrees)][capture] == pytest.approx(expected, abs=1e-6)
     cost = search_cost_table(plain, turned)
     assert result.turned.fpir_at_upright_threshold == pytest.approx(cost, abs=1e-6)
     assert cost["0.1"] > 0.1
@@ -153,9 +163,98 @@ def test_the_projection_is_fitted_on_the_pictures_beside_the_benchmark(benchmark
 
 def test_figures_are_rounded_to_what_a_benchmark_can_tell(benchmark_root: Path) -> None:
     benchmark = Benchmark.scan(benchmark_root)
-    (vectors,) = embed_benchmark(benchmark, [open_peer("phash", train=benchmark_root)])
+    peer = open_peer("phash", train=benchmark_root)
+    assert not isinstance(peer, Matcher)
+    (vectors,) = embed_benchmark(benchmark, [peer])
     assert vectors.shape == (23, len(ROTATIONS), 256)
-    result = measure(benchmark, "phash", vectors)
+    result = measure_vectors(Resampling(benchmark), "phash", vectors).result
     for rate in (*result.rank1["stress"].values(), *result.turned.dir.values()):
         assert rate is not None
         assert round(rate, 6) == rate
+
+
+class TypeMatcher:
+    """Scores pages by their mean colour, and says what it was asked to describe."""
+
+    name = "colours"
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.described = 0
+
+    def describe(self, page: NDArray[np.uint8]) -> NDArray[np.float64]:
+        self.described += 1
+        return page.mean(axis=(0, 1))
+
+    def compare(
+        self, probe: NDArray[np.float64], samples: Sequence[NDArray[np.float64]]
+    ) -> NDArray[np.float32]:
+        return np.array([-np.abs(probe - sample).sum() for sample in samples], dtype=np.float32)
+
+
+def test_a_costly_peer_is_asked_about_a_share_of_one_draw(benchmark_root: Path) -> None:
+    benchmark = Benchmark.scan(benchmark_root)
+    gallery, probes = benchmark.draw(0)
+    everyone = np.sort(np.concatenate([probes, benchmark.indices(strangers=True)]))
+    for every in (1, 3):
+        peer = TypeMatcher(every)
+        asked, scores = match_benchmark(benchmark, peer)
+        assert asked.tolist() == everyone[::every].tolist()
+        assert scores.shape == (len(asked), len(gallery))
+        assert peer.described == len(asked) + len(gallery)
+
+
+def test_what_a_costly_peer_was_not_asked_is_not_claimed(benchmark_root: Path) -> None:
+    benchmark = Benchmark.scan(benchmark_root)
+    (measured,) = measure_peers(benchmark, [TypeMatcher(2)])
+    result = measured.result
+    assert (result.peer, result.draws, result.every, result.types) == ("colours", 1, 2, 3)
+    assert 0 < result.strangers < 9
+    assert result.rank1["stress"]["mean"] is not None
+    assert set(result.pairs["flat"]["all"].tpr.values()) == {None}
+    assert result.pairs["flat"]["all"].auroc is None
+    assert set(result.turned.dir.values()) == {None}
+    assert result.unsearched == {}
+
+
+def test_a_costly_peer_asked_about_everything_is_measured_as_its_vectors_would_be(
+    benchmark_root: Path,
+) -> None:
+    thumbnails = open_peer("thumbnail", train=benchmark_root)
+    assert not isinstance(thumbnails, Matcher)
+
+    class AsMatcher:
+        name, every = "matched", 1
+
+        def describe(self, page: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return np.asarray(thumbnails.embed([page])[0, 0])
+
+        def compare(
+            self, probe: NDArray[np.float32], samples: Sequence[NDArray[np.float32]]
+        ) -> NDArray[np.float32]:
+            return np.array([probe @ sample for sample in samples], dtype=np.float32)
+
+    benchmark = Benchmark.scan(benchmark_root)
+    matched, embedded = measure_peers(benchmark, [AsMatcher(), thumbnails])
+    assert matched.result.peer == "matched"
+    assert embedded.result.peer == "thumbnail"
+    first, other = matched.draws[0], embedded.draws[0]
+    np.testing.assert_array_equal(first.probes, other.probes)
+    np.testing.assert_array_equal(first.nearest, other.nearest)
+    np.testing.assert_array_equal(first.asked_strangers, other.asked_strangers)
+    np.testing.assert_allclose(first.best, other.best, atol=1e-5)
+    np.testing.assert_allclose(first.strangers, other.strangers, atol=1e-5)
+
+
+def test_a_report_is_written_beside_the_results(benchmark_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    results = evaluate(benchmark_root, ["phash"], report=path)
+    assert "phash" in path.read_text(encoding="utf-8")
+    assert results == evaluate(benchmark_root, ["phash"])
+
+
+def test_only_cheap_peers_are_asked_unless_others_are_named(
+    benchmark_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docdex.evaluation.comparison.cheap_peer_names", lambda: ["hog"])
+    assert [result.peer for result in evaluate(benchmark_root)] == ["hog"]

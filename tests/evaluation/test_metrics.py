@@ -13,6 +13,9 @@ from docdex.evaluation.metrics import (
     auroc,
     detection_and_identification_rate,
     false_positive_rate,
+    fnir_at_fpir,
+    oscr_area,
+    oscr_curve,
     pair_scores,
     threshold_at_fpr,
     tpr_at_fpr,
@@ -142,6 +145,65 @@ def test_dir_counts_probes_that_are_right_and_above_the_strangers(
     assert detection_and_identification_rate(best, correct, others, target) == pytest.approx(expected)
 
 
+probes = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
+
+
+@given(probes, coarse, targets)
+def test_the_fnir_is_what_is_missed_or_mistaken(
+    asked: list[tuple[int, bool]], others: list[int], target: float
+) -> None:
+    best, correct, strangers = floats([b for b, _ in asked]), np.array([c for _, c in asked]), floats(others)
+    threshold = threshold_at_fpr(strangers, target)
+    expected = np.mean((best < threshold) | ~correct)
+    assert fnir_at_fpir(best, correct, strangers, target) == pytest.approx(expected)
+
+
+@given(probes, coarse)
+def test_the_oscr_curve_holds_every_threshold_and_nothing_else(
+    asked: list[tuple[int, bool]], others: list[int]
+) -> None:
+    best, correct, strangers = floats([b for b, _ in asked]), np.array([c for _, c in asked]), floats(others)
+    fpir, found = oscr_curve(best, correct, strangers)
+    points = set(zip(fpir.round(9).tolist(), found.round(9).tolist(), strict=True))
+    expected = {
+        (
+            round(float(np.mean(strangers >= t)), 9),
+            round(float(np.mean(correct & (best >= t))), 9),
+        )
+        for t in (np.inf, *best, *strangers)
+    }
+    assert points == expected
+    assert (np.diff(fpir) >= 0).all()
+    assert (np.diff(found) >= 0).all()
+    assert found[-1] == pytest.approx(correct.mean())
+
+
+@given(probes, coarse, targets)
+def test_the_oscr_curve_passes_through_the_dir(
+    asked: list[tuple[int, bool]], others: list[int], target: float
+) -> None:
+    best, correct, strangers = floats([b for b, _ in asked]), np.array([c for _, c in asked]), floats(others)
+    fpir, found = oscr_curve(best, correct, strangers)
+    highest = found[np.searchsorted(fpir, target + 1e-9, side="right") - 1]
+    assert detection_and_identification_rate(best, correct, strangers, target) == pytest.approx(highest)
+
+
+@given(probes, coarse)
+def test_the_oscr_area_is_that_below_the_curve_and_a_chance(
+    asked: list[tuple[int, bool]], others: list[int]
+) -> None:
+    best, correct, strangers = floats([b for b, _ in asked]), np.array([c for _, c in asked]), floats(others)
+    fpir, found = oscr_curve(best, correct, strangers)
+    area = oscr_area(best, correct, strangers)
+    assert area == pytest.approx(float((np.diff(fpir) * (found[1:] + found[:-1]) / 2).sum()))
+    wins = [c * ((b > s) + (b == s) / 2) for b, c in zip(best, correct, strict=True) for s in strangers]
+    assert area == pytest.approx(np.mean(wins))
+
+
+def test_without_strangers_there_is_no_oscr_curve() -> None:
+    assert [len(part) for part in oscr_curve(SOME, np.array([True]), EMPTY)] == [0, 0]
+
+
 def test_a_wrong_answer_is_no_detection_however_near() -> None:
     best, strangers = np.array([0.99, 0.5]), np.array([0.1] * 10)
     assert detection_and_identification_rate(best, np.array([False, True]), strangers, 0.1) == 0.5
@@ -164,6 +226,9 @@ EMPTY, SOME = np.array([]), np.array([0.5])
         false_positive_rate(EMPTY, 0.5),
         detection_and_identification_rate(EMPTY, EMPTY.astype(bool), SOME, 0.1),
         detection_and_identification_rate(SOME, np.array([True]), EMPTY, 0.1),
+        fnir_at_fpir(SOME, np.array([True]), EMPTY, 0.1),
+        oscr_area(SOME, np.array([True]), EMPTY),
+        oscr_area(EMPTY, EMPTY.astype(bool), SOME),
     ],
 )
 def test_what_cannot_be_measured_is_not_a_number(figure: float) -> None:
@@ -180,6 +245,8 @@ def test_a_similarity_that_is_not_finite_is_refused_and_moves_no_threshold(value
         lambda: auroc(SOME, broken),
         lambda: false_positive_rate(broken, 0.5),
         lambda: detection_and_identification_rate(broken, np.array([True, True]), SOME, 0.5),
+        lambda: oscr_curve(SOME, np.array([True]), broken),
+        lambda: oscr_area(broken, np.array([True, True]), SOME),
     ):
         with pytest.raises(InvalidSetting, match="not a finite number"):
             measure()

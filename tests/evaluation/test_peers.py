@@ -14,16 +14,32 @@ import docdex.training
 from docdex import models
 from docdex.embedder import ROTATIONS, OnnxEmbedder
 from docdex.errors import InvalidSetting, MissingExtra, ModelNotFound
-from docdex.evaluation.peers import Peer, open_peer, peer_names, phash, shrink_grey, thumbnail, unit_length
+from docdex.evaluation.peers import (
+    Matcher,
+    Peer,
+    cheap_peer_names,
+    open_peer,
+    peer_names,
+    phash,
+    shrink_grey,
+    thumbnail,
+    unit_length,
+)
 
 Picture = Callable[[int], NDArray[np.uint8]]
 NOWHERE = Path("nowhere")
 
 
-@pytest.fixture(params=["phash", "thumbnail", "docdex"])
+@pytest.fixture(params=["phash", "thumbnail", "hog", "docdex"])
 def peer(request: pytest.FixtureRequest, tiny: Path) -> Peer:
-    name = f"docdex:{tiny}" if request.param == "docdex" else request.param
-    return open_peer(name, train=NOWHERE)
+    return open_embedding(f"docdex:{tiny}" if request.param == "docdex" else request.param)
+
+
+def open_embedding(name: str) -> Peer:
+    """A peer that is known to give vectors."""
+    peer = open_peer(name, train=NOWHERE)
+    assert not isinstance(peer, Matcher)
+    return peer
 
 
 def test_the_cosine_of_two_hashes_counts_their_different_bits(picture: Picture) -> None:
@@ -58,7 +74,7 @@ def test_thumbnails_compare_by_their_correlation(picture: Picture) -> None:
 
 def test_a_blank_page_resembles_nothing_by_thumbnail(picture: Picture) -> None:
     blank = np.full((40, 30, 3), 255, dtype=np.uint8)
-    vectors = open_peer("thumbnail", train=NOWHERE).embed([blank, picture(7)])
+    vectors = open_embedding("thumbnail").embed([blank, picture(7)])
     assert np.isfinite(vectors).all()
     assert (vectors[0] @ vectors[1].T == 0).all()
 
@@ -98,14 +114,16 @@ def test_unit_length_leaves_zero_alone() -> None:
 
 
 def test_a_model_is_reported_by_its_passport_not_by_its_path(tiny: Path, picture: Picture) -> None:
-    peer = open_peer(f"docdex:{tiny}", train=NOWHERE)
+    peer = open_embedding(f"docdex:{tiny}")
     assert peer.name == "docdex:tiny"
     np.testing.assert_array_equal(peer.embed([picture(9)]), OnnxEmbedder.open(tiny).embed([picture(9)]))
 
 
 def test_packaged_models_come_first_in_the_names(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
     monkeypatch.setattr(models, "WEIGHTS", tiny.parent)
-    assert peer_names() == ["docdex:tiny", "phash", "thumbnail", "lite0-grid", "lite0-cells-pca"]
+    cheap = ["docdex:tiny", "phash", "thumbnail", "hog", "lite0-grid", "lite0-cells-pca"]
+    assert cheap_peer_names() == cheap
+    assert peer_names() == [*cheap, "sift", "minilm-ocr"]
     assert open_peer("docdex:tiny", train=NOWHERE).name == "docdex:tiny"
 
 
@@ -125,16 +143,17 @@ def test_an_untrained_network_without_torch_names_the_extra_and_the_other_peers(
 ) -> None:
     # Loaded by an earlier test, it would be found without torch being asked for.
     monkeypatch.delattr(docdex.training, "untrained", raising=False)
-    monkeypatch.delitem(sys.modules, "docdex.training.untrained", raising=False)
+    for module in [name for name in sys.modules if name.startswith("docdex.training.")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtra, match=r"docdex\[train\].*phash, thumbnail\.$"):
+    with pytest.raises(MissingExtra, match=r"docdex\[train\].*phash, thumbnail, hog, sift"):
         open_peer(name, train=NOWHERE)
 
 
 def test_measuring_without_the_untrained_networks_loads_no_torch(tiny: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from docdex.evaluation.peers import open_peer\n"
-        f"for name in ('phash', 'thumbnail', 'docdex:{tiny}'): open_peer(name, train=Path('nowhere'))\n"
+        f"for name in ('phash', 'hog', 'sift', 'docdex:{tiny}'): open_peer(name, train=Path('nowhere'))\n"
         "print('torch' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

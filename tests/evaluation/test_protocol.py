@@ -238,7 +238,10 @@ def test_verification_is_over_all_pairs_of_a_set_and_of_all_sets(capture: Captur
         positives, negatives = np.array(scores[True]), np.array(scores[False])
         assert rates.auroc == pytest.approx(auroc(positives, negatives), nan_ok=True)
         assert rates.tpr == pytest.approx(
-            {target: tpr_at_fpr(positives, negatives, float(target)) for target in ("1e-4", "1e-3", "1e-2")},
+            {
+                target: tpr_at_fpr(positives, negatives, float(target))
+                for target in ("1e-5", "1e-4", "1e-3", "1e-2", "1e-1")
+            },
             nan_ok=True,
         )
 

@@ -7,6 +7,7 @@ import pytest
 
 from docdex.errors import InvalidSetting
 from docdex.evaluation import PairResult, PeerResult, TurnedResult, markdown_table
+from docdex.evaluation.results import Intervals, PairIntervals, TurnedIntervals
 
 
 @pytest.fixture
@@ -103,3 +104,66 @@ def test_an_unknown_table_is_refused(result: Callable[..., PeerResult]) -> None:
 
 def test_no_results_make_an_empty_table() -> None:
     assert markdown_table([]) == "| recogniser |\n| --- |"
+
+
+def with_intervals(result: PeerResult) -> PeerResult:
+    """Every figure has an interval of a hundredth to either side."""
+
+    def around(rate: float | None) -> tuple[float, float] | None:
+        return None if rate is None else (rate - 0.01, rate + 0.01)
+
+    def bounds(rates: dict[str, float | None]) -> dict[str, tuple[float, float] | None]:
+        return {name: around(rate) for name, rate in rates.items()}
+
+    intervals = Intervals(
+        confidence=0.95,
+        replicates=1000,
+        rank1={capture: bounds(rates) for capture, rates in result.rank1.items()},
+        dir={capture: bounds(rates) for capture, rates in result.dir.items()},
+        pairs={
+            capture: {name: PairIntervals(bounds(p.tpr), around(p.auroc)) for name, p in by_set.items()}
+            for capture, by_set in result.pairs.items()
+        },
+        turned=TurnedIntervals(bounds(result.turned.rank1), bounds(result.turned.dir)),
+        oscr={capture: around(area) for capture, area in result.oscr.items()},
+    )
+    return msgspec.structs.replace(result, intervals=intervals)
+
+
+def test_the_summary_shows_intervals_where_they_were_measured(result: Callable[..., PeerResult]) -> None:
+    made = with_intervals(result(oscr={"flat": 0.5, "stress": 0.4}))
+    row = dict(zip(*(cells(markdown_table([made]))[n] for n in (0, 2)), strict=True))
+    assert row == {
+        "recogniser": "`ours`",
+        "rank-1 flat": "0.003 (-0.007–0.013)",
+        "rank-1 stress": "0.006 (-0.004–0.016)",
+        "DIR at FPIR 0.1, stress": "0.010 (0.000–0.020)",
+        "TPR at per-pair FPR 1e-4, flat": "0.013 (0.003–0.023)",
+        "TPR at per-pair FPR 1e-3, stress": "0.018 (0.008–0.028)",
+        "OSCR area, flat": "0.500 (0.490–0.510)",
+        "OSCR area, stress": "0.400 (0.390–0.410)",
+    }
+
+
+@pytest.mark.parametrize("table", ["sets", "identification", "verification", "turned", "unsearched"])
+def test_other_tables_in_markdown_stay_narrow(table: str, result: Callable[..., PeerResult]) -> None:
+    made = result(unsearched={"90": {"flat": 0.1, "stress": None}})
+    assert markdown_table([with_intervals(made)], table) == markdown_table([made], table)
+
+
+def test_a_peer_without_intervals_of_pairs_has_its_other_intervals(
+    result: Callable[..., PeerResult],
+) -> None:
+    made = with_intervals(result())
+    assert made.intervals is not None
+    made = msgspec.structs.replace(made, intervals=msgspec.structs.replace(made.intervals, pairs={}))
+    row = cells(markdown_table([made]))[2]
+    assert row[1] == "0.003 (-0.007–0.013)"
+    assert row[4] == "0.013"
+
+
+def test_turned_pages_without_search_have_a_table(result: Callable[..., PeerResult]) -> None:
+    made = result(unsearched={"0": {"flat": 0.9, "stress": 0.8}, "90": {"flat": 0.1, "stress": None}})
+    heads, _, row = cells(markdown_table([made], "unsearched"))
+    assert heads == ["recogniser", "0°, flat", "0°, stress", "90°, flat", "90°, stress"]
+    assert row == ["`ours`", "0.900", "0.800", "0.100", "–"]

@@ -16,6 +16,7 @@ pytest.importorskip("torch", reason="needs the extra train")
 import torch
 
 from docdex.errors import TrainingError
+from docdex.preprocess import prepare
 from docdex.training import checkpoint, loop
 from docdex.training.config import OptimConfig, TrainConfig, read_config
 from docdex.training.loop import Trainer, cpu_seconds
@@ -27,7 +28,7 @@ def silent(_: str) -> None:
 
 def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, Any]:
     Trainer(config, run, resume=resume, say=silent).train()
-    return checkpoint.load(run / "last.pt")
+    return load(run)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -41,7 +42,14 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-LEARNED = ("network", "averaged", "centres", "optimiser", "generator")
+LEARNED = ("network", "averaged", "optimiser", "tables", "row_optimiser")
+
+
+def load(run: Path) -> dict[str, Any]:
+    """A run's last checkpoint, the tables of its class layer among the rest."""
+    state = checkpoint.load(run / "last.pt")
+    paths = sorted((run / state["rows"]).iterdir())
+    return {**state, "tables": {path.stem: torch.from_numpy(np.load(path)) for path in paths}}
 
 
 def test_a_run_learns_and_keeps_what_it_learned(tiny_run: Path, tmp_path: Path) -> None:
@@ -50,7 +58,7 @@ def test_a_run_learns_and_keeps_what_it_learned(tiny_run: Path, tmp_path: Path) 
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     centres = trainer.centres.centres.clone()
     trainer.train()
-    state = checkpoint.load(tmp_path / "run" / "last.pt")
+    state = load(tmp_path / "run")
     assert state["step"] == 6
     assert state["progress"]["seconds"] > 0
     assert msgspec.convert(state["config"], TrainConfig) == config
@@ -58,14 +66,14 @@ def test_a_run_learns_and_keeps_what_it_learned(tiny_run: Path, tmp_path: Path) 
     assert not any(name.startswith("lower.") for name in changed)
     assert any(name.startswith("upper.") for name in changed)
     assert any(name.startswith("head.") for name in changed)
-    assert not torch.equal(state["centres"], centres)
+    assert not torch.equal(state["tables"]["centres"], centres)
     record = json.loads((tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert record["step"] == 6
     assert np.isfinite(record["loss"])
 
 
 def test_the_same_config_makes_the_same_weights(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
-    one, other = checkpoint.load(trained / "last.pt"), train(read_config(tiny_run), tmp_path / "other")
+    one, other = load(trained), train(read_config(tiny_run), tmp_path / "other")
     assert all(same(one[part], other[part]) for part in LEARNED)
 
 
@@ -97,13 +105,40 @@ def test_killed_and_resumed_a_run_ends_with_the_weights_of_one_that_was_not(
             train(config, tmp_path / "killed")
     assert checkpoint.load(tmp_path / "killed" / "last.pt")["step"] == 3
     resumed = train(config, tmp_path / "killed", resume=True)
-    uninterrupted = checkpoint.load(trained / "last.pt")
+    uninterrupted = load(trained)
     assert resumed["step"] == 6
     assert all(same(resumed[part], uninterrupted[part]) for part in LEARNED)
 
 
+def test_centres_mapped_from_a_file_and_killed_end_as_those_in_memory_that_were_not(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(tiny_run)
+    optim = msgspec.structs.replace(config.optim, centres="adamw", centre_rate=0.01, centre_decay=0.1)
+    config = msgspec.structs.replace(config, optim=optim)
+    whole = train(config, tmp_path / "whole")
+    assert set(whole["tables"]) == {"centres", "first", "second", "touched"}
+    mapped, killed = msgspec.structs.replace(config, centre_memory=0.0), tmp_path / "killed"
+    trainer = Trainer(mapped, killed, say=silent)
+    step = trainer._step
+
+    def die_at_step_4(maps: torch.Tensor, labels: torch.Tensor) -> float:
+        if trainer.progress.step == 4:
+            raise KeyboardInterrupt
+        return step(maps, labels)
+
+    monkeypatch.setattr(trainer, "_step", die_at_step_4)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    # Nothing but the checkpoint outlives a process, and it does not hang on the mapped file.
+    of_the_data = {"scans", "broken.tsv"}
+    assert {path.name for path in killed.iterdir()} - of_the_data == {"last.pt", load(killed)["rows"]}
+    resumed = train(mapped, killed, resume=True)
+    assert all(same(resumed[part], whole[part]) for part in LEARNED)
+
+
 def test_a_finished_run_resumed_stays_as_it_is(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
-    finished = checkpoint.load(trained / "last.pt")
+    finished = load(trained)
     again = train(read_config(tiny_run), shutil.copytree(trained, tmp_path / "run"), resume=True)
     assert again["step"] == 6
     assert all(same(finished[part], again[part]) for part in LEARNED)
@@ -152,8 +187,8 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
     trainer = Trainer(config, tmp_path / "run", say=silent)
     loss = trainer.centres.loss
 
-    def burst(vectors: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return loss(vectors, labels, generator) * (float("nan") if trainer.progress.step == 2 else 1)
+    def burst(vectors: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        return loss(vectors, labels, rng) * (float("nan") if trainer.progress.step == 2 else 1)
 
     monkeypatch.setattr(trainer.centres, "loss", burst)
     with pytest.raises(TrainingError, match="loss is nan at step 2"):
@@ -241,18 +276,24 @@ def test_a_run_starts_where_another_got(tiny_run: Path, trained: Path, tmp_path:
     trainer = Trainer(config, tmp_path / "next", say=silent)
     before = checkpoint.load(trained / "last.pt")
     assert same(dict(trainer.network.state_dict()), before["averaged"])
-    # The layer brings centres to unit length, where they were but for rounding.
-    assert torch.allclose(trainer.centres.centres, before["centres"], atol=1e-6)
+    assert torch.equal(trainer.centres.centres, load(trained)["tables"]["centres"])
     assert trainer.progress.step == 0
     trainer.train()
     assert not same(checkpoint.load(tmp_path / "next" / "last.pt")["averaged"], before["averaged"])
 
 
-def test_a_run_of_other_classes_is_no_start(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+def test_a_run_may_start_from_one_of_other_classes_but_not_from_none(
+    tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
     config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained))
     data = msgspec.structs.replace(config.data, templates=config.data.templates + 1)
-    with pytest.raises(TrainingError, match="classes"):
-        Trainer(msgspec.structs.replace(config, data=data), tmp_path / "next", say=silent)
+    trainer = Trainer(msgspec.structs.replace(config, data=data), tmp_path / "next", say=silent)
+    assert len(trainer.centres.centres) == len(trainer.table)
+    # Other classes, other centres: where this network puts their clean pages.
+    page = prepare(np.ascontiguousarray(trainer.table.page(0, np.random.default_rng(0))), config.model.side)
+    with torch.no_grad():
+        vector = trainer.network.eval()(torch.from_numpy(page[None]))[0]
+    assert torch.allclose(trainer.centres.centres[0], vector, atol=1e-3)
     with pytest.raises(TrainingError, match="no such checkpoint"):
         Trainer(msgspec.structs.replace(config, start_from=str(tmp_path)), tmp_path / "next", say=silent)
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from docdex.errors import TrainingError
-from docdex.training.config import TrainConfig, differences, read_config
+from docdex.training.config import TrainConfig, differences, read_config, restore_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 LEAST = 'name = "x"\n[[data.sources]]\nfolder = "pages"\n[optim]\nsteps = 10\n'
@@ -30,7 +31,7 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     config = read(tmp_path, LEAST)
     assert config.optim.steps == 10
     assert config.optim.minutes is None
-    assert config.data.sources[0].turned
+    assert config.data.sources[0].classes == "turned"
     assert config.model.side % 16 == 0
 
 
@@ -41,13 +42,27 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         (LEAST + "minutes = 5\n", "either optim.minutes or optim.steps"),
         (LEAST.replace("steps = 10", "batch = 4"), "either optim.minutes or optim.steps"),
         (LEAST + "[model]\nside = 100\n", "model.side"),
+        (LEAST + "[model]\nfrozen_stride = 3\n", "model.frozen_stride"),
+        (LEAST + '[model]\nhead = "mean"\n', "model.head"),
+        (LEAST + '[distil]\nloss = "cosine"\n', r"distil\.loss cosine needs a distil\.teacher"),
+        (LEAST + '[distil]\nteacher = "lite0"\n', r"distil\.teacher is never asked"),
+        (LEAST + '[distil]\nteacher = "clip"\n', r"distil\.teacher"),
+        (LEAST + "batch = 8\n[distil]\nclean = 9\n", r"distil\.clean is 9, more than optim\.batch, 8"),
         (LEAST + '[model]\ntrunk = "resnet"\n', "model.trunk"),
         (LEAST + "[loss]\nsampled = 0\n", "loss.sampled"),
         (LEAST + "[loss]\nsampled = 1.5\n", "loss.sampled"),
+        (LEAST + '[loss]\nkind = "triplet"\n', "loss.kind"),
+        (LEAST + "[loss]\nmargins = [0.5, 0.1, 0.1]\n", "loss.margins"),
+        (LEAST + "[loss]\nsubcentres = 0\n", "loss.subcentres"),
+        (LEAST + "centre_decay = 0.1\n", "optim.centre_decay does nothing"),
+        (LEAST + "centre_momentum = 1\n", "optim.centre_momentum"),
         (LEAST + 'seed = "one"\n', "seed"),
         (LEAST.replace('folder = "pages"', 'folder = "pages"\nweight = 0'), "weight"),
         (LEAST + "[data]\ntemplate_share = 2\n", "data.template_share"),
         ('name = "x"\ndata = { sources = [] }\n', "data.sources"),
+        (LEAST.replace('folder = "pages"', 'folder = "pages"\nlist = "pages.txt"'), "`folder` or a `list`"),
+        (LEAST.replace('folder = "pages"', "weight = 1.0"), "`folder` or a `list`"),
+        (LEAST.replace('folder = "pages"', 'folder = "pages"\nclasses = "48"'), "classes"),
         ('name = "x"\n', "data"),
         ("name = = 1\n", "line 1"),
     ],
@@ -58,6 +73,10 @@ def test_a_config_that_cannot_be_meant_is_refused_with_what_is_wrong(
     with pytest.raises(TrainingError, match=named) as refused:
         read(tmp_path, text)
     assert "run.toml" in refused.value.message
+
+
+def test_a_number_of_sampled_classes_may_be_given_in_place_of_a_share(tmp_path: Path) -> None:
+    assert read(tmp_path, LEAST + "[loss]\nsampled = 8192\n").loss.sampled == 8192
 
 
 def test_severity_from_high_to_low_is_refused(tmp_path: Path) -> None:
@@ -76,8 +95,43 @@ def test_a_missing_config_and_one_that_is_no_text_are_refused(tmp_path: Path) ->
 
 def test_a_budget_and_how_it_is_spent_may_differ_and_nothing_else(tmp_path: Path) -> None:
     one = read(tmp_path, LEAST)
-    longer = read(tmp_path, "workers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3"))
+    text = "centre_memory = 1\nworkers = 0\nthreads = 2\n" + LEAST.replace("steps = 10", "minutes = 3")
+    longer = read(tmp_path, text + '[data]\ncache = "elsewhere"\nmemory_gigabytes = 0.5\n')
     assert differences(one, longer) == []
     other = read(tmp_path, "seed = 4\n" + LEAST + "batch = 5\n[loss]\nmargin = 0.1\n")
     assert differences(one, other) == ["loss.margin", "optim.batch", "seed"]
     assert differences(one, read(tmp_path, LEAST.replace("pages", "others"))) == ["data.sources"]
+
+
+def test_a_config_comes_back_from_plain_values(tmp_path: Path) -> None:
+    config = read(tmp_path, LEAST)
+    assert restore_config(msgspec.to_builtins(config)) == config
+
+
+@pytest.mark.parametrize(("turned", "classes"), [(True, "turned"), (False, "one")])
+def test_a_config_from_before_classes_had_names_is_understood(
+    tmp_path: Path, turned: bool, classes: str
+) -> None:
+    config = read(tmp_path, LEAST.replace('folder = "pages"', f'folder = "pages"\nclasses = "{classes}"'))
+    values = msgspec.to_builtins(config)
+    for source in values["data"]["sources"]:
+        del source["classes"], source["list"]
+        source["turned"] = turned
+    del values["data"]["memory_gigabytes"], values["data"]["cache"]
+    assert restore_config(values) == config
+    assert values["data"]["sources"][0]["turned"] is turned
+
+
+@pytest.mark.parametrize(
+    "values", [None, {}, {"data": {"sources": 3}}, {"data": {"sources": [{"turned": 1}]}}, {"data": 1}]
+)
+def test_what_is_no_config_does_not_come_back(values: object) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        restore_config(values)
+
+
+def test_a_teacher_makes_other_weights(tmp_path: Path) -> None:
+    one, other = read(tmp_path, LEAST), read(tmp_path, LEAST + "[distil]\nclean = 4\n")
+    assert "distil.clean" in differences(one, other)
+    assert "distil.clean" in differences(other, one)
+    assert differences(other, other) == []

@@ -12,17 +12,17 @@ import torch
 from torch.utils.data import DataLoader
 
 from docdex.preprocess import prepare
+from docdex.training.backbones import build_trunk
 from docdex.training.classes import ClassTable
 from docdex.training.config import read_config
 from docdex.training.export import to_onnx
-from docdex.training.network import lite0_trunk
 from docdex.training.views import Batches, CleanVectors
 
 
 @pytest.fixture(scope="module")
 def lower() -> bytes:
     """The frozen half for images of 64 pixels."""
-    return to_onnx(lite0_trunk()[0], 64, "maps")
+    return to_onnx(build_trunk("lite0").lower, 64, "maps")
 
 
 @pytest.fixture
@@ -53,6 +53,21 @@ def test_any_number_of_workers_makes_the_same_batches(batches: Batches, workers:
         assert torch.equal(maps, expected)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_pages_decoded_when_they_are_drawn_make_the_same_batches(batches: Batches, lower: bytes) -> None:
+    data = msgspec.structs.replace(batches.config.data, memory_gigabytes=0)
+    config = msgspec.structs.replace(batches.config, data=data)
+    lazy = Batches(config, ClassTable.build(data, lambda _: None), lower)
+    assert lazy.table.pages.kept == 0
+    alone = batches[7]
+    batches.close()
+    for workers in (0, 1):
+        ((maps, labels),) = DataLoader(lazy, batch_size=None, sampler=[7], num_workers=workers)
+        lazy.close()
+        assert torch.equal(labels, alone[1])
+        assert torch.equal(maps, alone[0])
+
+
 def test_another_number_and_another_seed_make_other_batches(batches: Batches, lower: bytes) -> None:
     reseeded = Batches(msgspec.structs.replace(batches.config, seed=4), batches.table, lower)
     maps = batches[0][0]
@@ -78,7 +93,7 @@ def test_classes_come_as_often_as_their_probabilities_say(
     counts = np.zeros(len(batches.table))
     for number in range(400):
         counts += np.bincount(batches[number][1].numpy(), minlength=len(counts))
-    expected = batches.table.probabilities * counts.sum()
+    expected = batches.table.probabilities(np.arange(len(counts))) * counts.sum()
     # Stratified within a batch: the spread is smaller than that of independent draws.
     assert (np.abs(counts - expected) < 4 * np.sqrt(expected)).all()
 

@@ -19,6 +19,7 @@ COMMANDS = {
     ),
     "demo": Lazy("docdex.cli.demo:demo", "Try docdex on documents that come with it."),
     "evaluate": Lazy("docdex.cli.evaluate:evaluate", "Measure models and baselines on a benchmark folder."),
+    "split": Lazy("docdex.cli.split:split", "Split a folder by types, to train and to measure."),
     "train": Lazy("docdex.cli.train:train", "Train a model."),
 }
 """Sub-commands in the order of the help, which is written from this table so that it loads none of them."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +14,10 @@ from docdex.cli.terminal import print_json, print_line, progress
 from docdex.evaluation import evaluate as measure
 from docdex.evaluation import markdown_table, write_results
 
-_RESULTS = Path("results", "first.json")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RESULTS = Path("results", "benchmark.json")
 
 
 @click.command(cls=Command)
@@ -23,13 +28,26 @@ _RESULTS = Path("results", "first.json")
     metavar="NAME",
     multiple=True,
     help="Measure this one; may be repeated: docdex:first (a packaged model), docdex:PATH (any other), or a "
-    "baseline: phash, thumbnail, lite0-grid, lite0-cells-pca.  [default: packaged models and baselines]",
+    "baseline: phash, thumbnail, hog, lite0-grid, lite0-cells-pca, sift, minilm-ocr.  [default: packaged "
+    "models, and the baselines but the last two, which take minutes]",
 )
 @click.option(
     "--train",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
     help="Pictures for the baseline that fits a projection.  [default: train beside FOLDER]",
+)
+@click.option(
+    "--cache",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the texts that minilm-ocr reads here, for the next run.",
+)
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an HTML page with curves and pictures here too; it needs the extra `report`.",
 )
 @click.option(
     "-o",
@@ -40,30 +58,44 @@ _RESULTS = Path("results", "first.json")
 )
 @json_option
 def evaluate(
-    folder: Path, peers: tuple[str, ...], train: Path | None, output: Path | None, as_json: bool
+    *,
+    folder: Path,
+    peers: tuple[str, ...],
+    train: Path | None,
+    cache: Path | None,
+    report: Path | None,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure models and baselines on a benchmark folder.
 
     FOLDER holds flat/SET/TYPE/*.jpg, copies of the same names below stress/, and pages of other types below
-    strangers/flat/SET/ and strangers/stress/SET/. Prints the summary as a table in Markdown. The baselines
-    named lite0 need the extra `train`: pip install 'docdex[train]'.
+    strangers/flat/SET/ and strangers/stress/SET/. Prints the summary as a table in Markdown, with 95 %
+    intervals by bootstrap over types. The baselines named lite0 need the extra `train`, minilm-ocr the extra
+    `ocr`: pip install 'docdex[train,ocr]'.
 
     \b
     Example:
       docdex evaluate ../shared/data/dev
-      docdex evaluate my-pages/ --peer docdex:first --peer phash
+      docdex evaluate my-pages/ --peer docdex:first --peer sift --report report.html
     """
-    with progress("Embedding") as show:
-        results = measure(folder, peers, train=train, progress=show)
     target = output or (None if peers else _RESULTS)
+    with _writing(report or cache), progress("Measuring") as show:
+        results = measure(folder, peers, train=train, cache=cache, report=report, progress=show)
     if target is not None:
-        try:
+        with _writing(target):
             write_results(results, target)
-        except OSError as error:
-            raise click.FileError(str(target), error.strerror) from error
     if as_json:
         for result in results:
             print_json(result)
         return
     for line in markdown_table(results).splitlines():
         print_line(line)
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.FileError(str(path or error.filename), error.strerror) from error

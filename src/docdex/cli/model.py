@@ -136,8 +136,24 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
     help="Share of strangers that default thresholds let through: 0.1, 0.03, 0.01 or 0.003.",
 )
 @click.option("--margin", type=float, default=0.03, show_default=True, help="The default margin.")
+@click.option("--int8", is_flag=True, help="Write 8-bit integers: smaller, faster, a little less exact.")
+@click.option(
+    "--calibrate",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Pages that --int8 finds its ranges on, and measures what it costs.",
+)
 def export(
-    *, run: Path, output: Path, name: str, licence: str, benchmark: Path, target_fpr: float, margin: float
+    *,
+    run: Path,
+    output: Path,
+    name: str,
+    licence: str,
+    benchmark: Path,
+    target_fpr: float,
+    margin: float,
+    int8: bool,
+    calibrate: Path | None,
 ) -> None:
     """Make a model file with its passport from a training run.
 
@@ -146,7 +162,10 @@ def export(
     \b
     Example:
       docdex model export runs/first first.onnx --name first --benchmark dev
+      docdex model export runs/first first-int8.onnx --name first-int8 --benchmark dev --int8 --calibrate dev
     """
+    if int8 != (calibrate is not None):
+        raise click.UsageError("--int8 and --calibrate FOLDER go together.")
     try:
         from docdex.training.release import release_model
     except ImportError as error:
@@ -161,6 +180,8 @@ def export(
         benchmark=benchmark,
         target_fpr=target_fpr,
         margin=margin,
+        calibrate=calibrate,
+        say=print_line,
     )
     print_line(
         f"{output}: {passport.name}, digest {passport.digest[:12]}, {passport.default_fpr:g} per probe"

@@ -1,15 +1,24 @@
 """The door of the room that measures recognisers: one protocol, several peers, results for the docs."""
 
 from docdex.evaluation.comparison import evaluate
-from docdex.evaluation.peers import peer_names
+from docdex.evaluation.peers import cheap_peer_names, peer_names
 from docdex.evaluation.report import markdown_table
-from docdex.evaluation.results import PairResult, PeerResult, TurnedResult, read_results, write_results
+from docdex.evaluation.results import (
+    Intervals,
+    PairResult,
+    PeerResult,
+    TurnedResult,
+    read_results,
+    write_results,
+)
 from docdex.evaluation.thresholds import threshold_table
 
 __all__ = [
+    "Intervals",
     "PairResult",
     "PeerResult",
     "TurnedResult",
+    "cheap_peer_names",
     "evaluate",
     "markdown_table",
     "peer_names",

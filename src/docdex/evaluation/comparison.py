@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from docdex.embedder import ROTATIONS
-from docdex.evaluation.peers import open_peer, peer_names
-from docdex.evaluation.protocol import (
-    CAPTURES,
-    DRAWS,
-    Benchmark,
-    PairRates,
-    dir_table,
-    identify,
-    pair_table,
-    rank1_table,
-    search_cost_table,
-)
-from docdex.evaluation.results import PairResult, PeerResult, Rates, TurnedResult
+from docdex.evaluation.html import require_extra, write_report
+from docdex.evaluation.intervals import Resampling
+from docdex.evaluation.measurement import Measurement, measure_matches, measure_vectors
+from docdex.evaluation.peers import Matcher, cheap_peer_names, open_peer
+from docdex.evaluation.protocol import Benchmark
 from docdex.images import read_pages
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from docdex.embedder import Embedder
     from docdex.evaluation.peers import Peer
+    from docdex.evaluation.results import PeerResult
 
 _PICTURES_AT_ONCE = 8
-_DECIMALS = 6
 
 
 def evaluate(
@@ -42,24 +33,56 @@ def evaluate(
     peers: Sequence[str] = (),
     *,
     train: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[PeerResult]:
     """Run the protocol on a benchmark folder; results in the order of the peers.
 
     root: holds `flat/<set>/<type>/<instance>.jpg`, copies of the same names below `stress/`, and pages of
-    other types below `strangers/{flat,stress}/<set>/`. peers: names of `peer_names` or `docdex:PATH`; all
-    by default. train: pictures for the peer that fits a projection, by default the folder `train` beside
-    `root`. progress: called with the pictures done and their number.
+    other types below `strangers/{flat,stress}/<set>/`. peers: names of `peer_names` or `docdex:PATH`; by
+    default all of `cheap_peer_names`. train: pictures for the peer that fits a projection, by default the
+    folder `train` beside `root`. cache: folder where texts that were read from pages are kept for the next
+    run; by default they are not. report: path of an HTML page to write beside, with pictures; it needs the
+    extra `report`. progress: called with the pictures done and their number, for each costly peer anew.
 
-    Raises EmptySource when the folder holds no benchmark, what `open_peer` raises, and InputError for a
-    picture that cannot be read: leaving it out would measure something else.
+    Raises EmptySource when the folder holds no benchmark, MissingExtra for a report without its extra,
+    OSError for one that cannot be written, what `open_peer` raises, and InputError for a picture that cannot
+    be read: leaving it out would measure something else.
     """
     root = Path(root)
     benchmark = Benchmark.scan(root)
+    if report is not None:
+        # What is bound to fail fails before hours of measuring, not after.
+        require_extra()
+        Path(report).parent.mkdir(parents=True, exist_ok=True)
     pictures = root.resolve().parent / "train" if train is None else Path(train)
-    opened = [open_peer(name, train=pictures) for name in peers or peer_names()]
-    vectors = embed_benchmark(benchmark, opened, progress=progress)
-    return [measure(benchmark, peer.name, own) for peer, own in zip(opened, vectors, strict=True)]
+    texts = None if cache is None else Path(cache)
+    opened = [open_peer(name, train=pictures, cache=texts) for name in peers or cheap_peer_names()]
+    measurements = measure_peers(benchmark, opened, progress=progress)
+    if report is not None:
+        write_report(benchmark, measurements, Path(report))
+    return [measurement.result for measurement in measurements]
+
+
+def measure_peers(
+    benchmark: Benchmark,
+    peers: Sequence[Peer | Matcher[Any]],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Measurement]:
+    """All figures of each peer, and what pictures are drawn from: those with vectors share one pass."""
+    resampling = Resampling(benchmark)
+    embedding = [peer for peer in peers if not isinstance(peer, Matcher)]
+    vectors = iter(embed_benchmark(benchmark, embedding, progress=progress) if embedding else [])
+    measurements = []
+    for peer in peers:
+        if isinstance(peer, Matcher):
+            rows, against = match_benchmark(benchmark, peer, progress=progress)
+            measurements.append(measure_matches(resampling, peer.name, rows, against, every=peer.every))
+        else:
+            measurements.append(measure_vectors(resampling, peer.name, next(vectors)))
+    return measurements
 
 
 def embed_benchmark(
@@ -80,6 +103,28 @@ def embed_benchmark(
     return [np.concatenate(own) for own in parts]
 
 
+def match_benchmark(
+    benchmark: Benchmark, peer: Matcher[Any], *, progress: Callable[[int, int], None] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Positions (M,) of a share of probes and strangers, and scores (M, T) with the first draw's samples.
+
+    Every so-manieth in the benchmark's order, as `Matcher.every` says: the same pictures in each run.
+    """
+    gallery, probes = benchmark.draw(0)
+    asked = np.sort(np.concatenate([probes, benchmark.indices(strangers=True)]))[:: peer.every]
+    total = len(gallery) + len(asked)
+
+    def describe(position: int, done: int) -> Any:
+        described = peer.describe(next(read_pages(benchmark.instances[position].path)).pixels)
+        if progress is not None:
+            progress(done, total)
+        return described
+
+    samples = [describe(n, done) for done, n in enumerate(gallery, 1)]
+    scores = [peer.compare(describe(n, done), samples) for done, n in enumerate(asked, len(gallery) + 1)]
+    return asked, np.stack(scores)
+
+
 def compare(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Similarities (N, N) of upright pages, and at the best of a probe's orientations.
 
@@ -92,45 +137,3 @@ def compare(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     for number in range(1, vectors.shape[1]):
         np.maximum(searched, vectors[:, number] @ samples, out=searched)
     return upright, searched
-
-
-def measure(benchmark: Benchmark, name: str, vectors: NDArray[np.float32]) -> PeerResult:
-    """All figures of one peer. vectors: (N, 4, D) of unit length, in the order of the benchmark.
-
-    A page turned by a quarter has the same four orientations as an upright one: what search finds does not
-    depend on how a page lies, and one table serves all turns.
-    """
-    upright, searched = compare(vectors)
-    plain = [identify(benchmark, number, upright) for number in range(DRAWS)]
-    turned = [identify(benchmark, number, searched) for number in range(DRAWS)]
-    return PeerResult(
-        peer=name,
-        types=plain[0].types,
-        strangers=len(plain[0].strangers),
-        rank1={capture: _rates(rank1_table(benchmark, plain, capture)) for capture in CAPTURES},
-        dir={capture: _rates(dir_table(benchmark, plain, capture)) for capture in CAPTURES},
-        pairs={
-            capture: {
-                name: _pair_result(rates) for name, rates in pair_table(benchmark, upright, capture).items()
-            }
-            for capture in CAPTURES
-        },
-        turned=TurnedResult(
-            rank1=_rates(rank1_table(benchmark, turned, "stress")),
-            dir=_rates(dir_table(benchmark, turned, "stress")),
-            fpir_at_upright_threshold=_rates(search_cost_table(plain, turned)),
-        ),
-    )
-
-
-def _pair_result(rates: PairRates) -> PairResult:
-    return PairResult(tpr=_rates(rates.tpr), auroc=_rate(rates.auroc))
-
-
-def _rates(rates: Mapping[str, float]) -> Rates:
-    return {name: _rate(rate) for name, rate in rates.items()}
-
-
-def _rate(rate: float) -> float | None:
-    """What JSON can say: no NaN, and no more digits than a benchmark of some hundred pages has."""
-    return None if math.isnan(rate) else round(rate, _DECIMALS)

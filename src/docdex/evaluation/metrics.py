@@ -20,6 +20,16 @@ _SLACK = 1e-9
 """0.07 * 100 is a little below 7 in binary: a share that allows a whole number allows it."""
 
 
+def allowed_of(negatives: int, target: float) -> int:
+    """How many of that many negatives may be accepted at a false-positive rate.
+
+    Raises InvalidSetting for a target outside 0 to 1.
+    """
+    if not 0 <= target <= 1:
+        raise InvalidSetting(f"A false-positive rate of {target:g} is not between 0 and 1.")
+    return int(np.floor(target * negatives + _SLACK))
+
+
 def threshold_at_fpr(negatives: NDArray[np.floating], target: float) -> float:
     """Lowest threshold at which at most a share `target` of the negatives is accepted.
 
@@ -30,10 +40,8 @@ def threshold_at_fpr(negatives: NDArray[np.floating], target: float) -> float:
     precision. Returns -inf when all may pass. Raises InvalidSetting for a target outside 0 to 1 or a
     similarity that is not finite.
     """
-    if not 0 <= target <= 1:
-        raise InvalidSetting(f"A false-positive rate of {target:g} is not between 0 and 1.")
+    allowed = allowed_of(len(negatives), target)
     _check_finite(negatives)
-    allowed = int(np.floor(target * len(negatives) + _SLACK))
     if allowed >= len(negatives):
         return float("-inf")
     # The (allowed + 1)-th largest is the first that must be refused.
@@ -101,6 +109,53 @@ def detection_and_identification_rate(
     if not len(best) or not len(strangers):
         return float("nan")
     return float(np.mean(correct & _accepted(best, threshold)))
+
+
+def fnir_at_fpir(
+    best: NDArray[np.floating], correct: NDArray[np.bool_], strangers: NDArray[np.floating], target: float
+) -> float:
+    """FNIR at FPIR `target`, as NIST's 1:N tests report it: share of probes whose type is missed.
+
+    Missed is a probe whose nearest sample is of another type *or* below the threshold: what the DIR leaves.
+    Arguments and NaN as in `detection_and_identification_rate`.
+    """
+    return 1 - detection_and_identification_rate(best, correct, strangers, target)
+
+
+def oscr_curve(
+    best: NDArray[np.floating], correct: NDArray[np.bool_], strangers: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Open-set classification rate (Dhamija et al., arXiv 1811.04110): FPIR (K,) and DIR (K,), both rising.
+
+    One point a threshold that tells: above everything, then at each similarity that occurs, highest first.
+    The last has FPIR 1 and as DIR the rank-1 rate. Arguments as in `detection_and_identification_rate`;
+    without probes or without strangers there is no curve: two empty arrays.
+    """
+    _check_finite(best)
+    _check_finite(strangers)
+    if not len(best) or not len(strangers):
+        return np.empty(0), np.empty(0)
+    # Negated, because searchsorted wants what rises.
+    thresholds = -np.unique(np.concatenate([best, strangers]))[::-1]
+    found = np.searchsorted(np.sort(-best[correct]), thresholds, side="right") / len(best)
+    taken = np.searchsorted(np.sort(-strangers), thresholds, side="right") / len(strangers)
+    return np.concatenate([[0.0], taken]), np.concatenate([[0.0], found])
+
+
+def oscr_area(
+    best: NDArray[np.floating], correct: NDArray[np.bool_], strangers: NDArray[np.floating]
+) -> float:
+    """Area below `oscr_curve` by straight lines, 0 to 1; NaN without probes or without strangers.
+
+    It is the probability that a random probe is answered right and above a random stranger, ties counted
+    half: at most the rank-1 rate, and equal to it when no stranger comes near.
+    """
+    _check_finite(best)
+    _check_finite(strangers)
+    if not len(best) or not len(strangers):
+        return float("nan")
+    share = float(np.mean(correct))
+    return share * auroc(best[correct], strangers) if share else 0.0
 
 
 def _accepted(similarities: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 import cv2
 import numpy as np
@@ -10,6 +10,10 @@ import numpy as np
 from docdex import models
 from docdex.embedder import UPRIGHT, OnnxEmbedder
 from docdex.errors import InvalidSetting, MissingExtra
+from docdex.evaluation.hog import SIDE as _HOG_SIDE
+from docdex.evaluation.hog import hog
+from docdex.evaluation.keypoints import SiftPeer
+from docdex.evaluation.words import open_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +44,32 @@ class Peer(Protocol):
 
         Of unit length, or zero where a page shows nothing to compare.
         """
+        ...
+
+
+Description = TypeVar("Description")
+
+
+@runtime_checkable
+class Matcher(Protocol[Description]):
+    """A recogniser that gives no vector but a score for a probe and a sample, and takes long for it."""
+
+    @property
+    def name(self) -> str:
+        """Under which its figures are reported."""
+        ...
+
+    @property
+    def every(self) -> int:
+        """Only each so-manieth probe is asked about."""
+        ...
+
+    def describe(self, page: NDArray[np.uint8]) -> Description:
+        """What it keeps of a page (H, W, 3) uint8 RGB."""
+        ...
+
+    def compare(self, probe: Description, samples: Sequence[Description]) -> NDArray[np.float32]:
+        """Scores (S,) of a probe with S samples: the higher, the more alike."""
         ...
 
 
@@ -111,25 +141,34 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def peer_names() -> list[str]:
-    """All peers that can be named without a path: the packaged models first."""
+    """All peers that can be named without a path: the packaged models first, the costly ones last."""
+    return [*cheap_peer_names(), *_COSTLY]
+
+
+def cheap_peer_names() -> list[str]:
+    """Those that describe a page in milliseconds, and so are asked unless others are named."""
     return [*(OURS + name for name in models.names()), *_BASELINES]
 
 
-def open_peer(name: str, *, train: Path) -> Peer:
+def open_peer(name: str, *, train: Path, cache: Path | None = None) -> Peer | Matcher[Any]:
     """The peer of a name of `peer_names`, or `docdex:` with the path of an ONNX file that has its passport.
 
-    train: folder `<source>/<picture>.jpg` for the peer that fits a projection. Networks run on one thread.
+    train: folder `<source>/<picture>.jpg` for the peer that fits a projection. cache: folder where texts read
+    from pages are kept. Networks run on one thread.
 
     Raises InvalidSetting for an unknown name, MissingExtra for an untrained network without the extra
-    `train`, EmptySource when there is nothing to fit on, and what `OnnxEmbedder.open` raises.
+    `train` or for words without the extra `ocr`, EmptySource when there is nothing to fit on, and what
+    `OnnxEmbedder.open` raises.
     """
     if name.startswith(OURS):
         return ModelPeer(OnnxEmbedder.open(name[len(OURS) :]))
-    if name not in _BASELINES:
-        raise InvalidSetting(
-            f"No peer {name}: choose from {', '.join(peer_names())}, or give {OURS}PATH of an .onnx file."
-        )
-    return _BASELINES[name](name, train)
+    if name in _BASELINES:
+        return _BASELINES[name](name, train)
+    if name in _COSTLY:
+        return _COSTLY[name](name, cache)
+    raise InvalidSetting(
+        f"No peer {name}: choose from {', '.join(peer_names())}, or give {OURS}PATH of an .onnx file."
+    )
 
 
 def _open_phash(name: str, _train: Path) -> Peer:
@@ -140,6 +179,10 @@ def _open_thumbnail(name: str, _train: Path) -> Peer:
     return PicturePeer(name, _THUMBNAIL_SIDE, thumbnail)
 
 
+def _open_hog(name: str, _train: Path) -> Peer:
+    return PicturePeer(name, _HOG_SIDE, hog)
+
+
 def _open_grid(name: str, _train: Path) -> Peer:
     untrained = _import_untrained()
     return cast("Peer", untrained.GridPeer(name, untrained.UntrainedTrunk()))
@@ -148,6 +191,10 @@ def _open_grid(name: str, _train: Path) -> Peer:
 def _open_cells(name: str, train: Path) -> Peer:
     untrained = _import_untrained()
     return cast("Peer", untrained.CellsPeer.fit(name, untrained.UntrainedTrunk(), train))
+
+
+def _open_sift(name: str, _cache: Path | None) -> Matcher[Any]:
+    return SiftPeer(name)
 
 
 def _import_untrained() -> ModuleType:
@@ -165,6 +212,11 @@ def _import_untrained() -> ModuleType:
 _BASELINES: dict[str, Callable[[str, Path], Peer]] = {
     "phash": _open_phash,
     "thumbnail": _open_thumbnail,
+    "hog": _open_hog,
     "lite0-grid": _open_grid,
     "lite0-cells-pca": _open_cells,
+}
+_COSTLY: dict[str, Callable[[str, Path | None], Matcher[Any]]] = {
+    "sift": _open_sift,
+    "minilm-ocr": open_words,
 }

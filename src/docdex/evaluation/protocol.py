@@ -12,10 +12,12 @@ from docdex.evaluation.metrics import (
     auroc,
     detection_and_identification_rate,
     false_positive_rate,
+    oscr_area,
     pair_scores,
     threshold_at_fpr,
     tpr_at_fpr,
 )
+from docdex.evaluation.pairs import PairRates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,7 @@ Capture = Literal["flat", "stress"]
 CAPTURES: tuple[Capture, ...] = ("flat", "stress")
 DRAWS = 3
 FPIR_TARGETS = (0.1, 0.03, 0.01)
-PAIR_TARGETS = {"1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2}
+PAIR_TARGETS = {"1e-5": 1e-5, "1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,20 @@ class Benchmark:
         ]
         return np.array(chosen, dtype=np.intp)
 
+    def types(self) -> NDArray[np.str_]:
+        """The type of each picture (N,), empty for a stranger."""
+        return np.array([i.kind or "" for i in self.instances])
+
+    def stranger_pages(self) -> NDArray[np.str_]:
+        """`<set>/<page>` of each stranger (S,): a flat picture and its copies `<page>-0`… are one page."""
+        flat = {(self.instances[n].set, self.instances[n].name) for n in self.indices("flat", strangers=True)}
+        pages = []
+        for n in self.indices(strangers=True):
+            of, name = self.instances[n].set, self.instances[n].name
+            copied = name.rpartition("-")[0]
+            pages.append(f"{of}/{copied if (of, name) not in flat and (of, copied) in flat else name}")
+        return np.array(pages, dtype=np.str_)
+
     def draw(self, number: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Gallery and probes: instance `number` modulo their count of every flat type is registered.
 
@@ -102,15 +118,19 @@ class Benchmark:
 class Identification:
     """Outcome of one draw: what was asked about, how near the nearest sample was, and whether it is right.
 
-    probes: (P,) positions in the benchmark. best: (P,) similarity of each probe's nearest sample. correct:
-    (P,) whether that sample has the probe's type. strangers: (S,) similarity of each stranger's nearest
-    sample. types: samples in the gallery, one a type.
+    probes: (P,) positions in the benchmark. best: (P,) similarity of each probe's nearest sample, nearest:
+    (P,) its position, correct: (P,) whether it has the probe's type. strangers: (S,) similarity of each
+    stranger's nearest sample, asked_strangers: (S,) positions of the strangers, nearest_strangers: (S,) of
+    those samples. types: samples in the gallery, one a type.
     """
 
     probes: NDArray[np.intp]
     best: NDArray[np.floating]
+    nearest: NDArray[np.intp]
     correct: NDArray[np.bool_]
     strangers: NDArray[np.floating]
+    asked_strangers: NDArray[np.intp]
+    nearest_strangers: NDArray[np.intp]
     types: int
 
 
@@ -119,15 +139,30 @@ def identify(benchmark: Benchmark, number: int, similarities: NDArray[np.floatin
 
     similarities: (N, N) over all instances of the benchmark, row a probe, column a sample.
     """
+    gallery, _ = benchmark.draw(number)
+    return identify_rows(benchmark, number, np.arange(len(similarities)), similarities[:, gallery])
+
+
+def identify_rows(
+    benchmark: Benchmark, number: int, rows: NDArray[np.intp], against: NDArray[np.floating]
+) -> Identification:
+    """Identification of those pictures alone that were compared with the samples of one draw.
+
+    rows: (M,) positions in the benchmark, rising; those that are no probes of this draw are passed over.
+    against: (M, T) similarities to its samples, in the order of `Benchmark.draw`.
+    """
     gallery, probes = benchmark.draw(number)
-    strangers = benchmark.indices(strangers=True)
-    kinds = np.array([i.kind or "" for i in benchmark.instances])
-    against = similarities[np.ix_(probes, gallery)]
+    kinds = benchmark.types()
+    known, unknown = np.isin(rows, probes), np.isin(rows, benchmark.indices(strangers=True))
+    best, nearest = against.max(axis=1), gallery[against.argmax(axis=1)]
     return Identification(
-        probes=probes,
-        best=against.max(axis=1),
-        correct=kinds[probes] == kinds[gallery[against.argmax(axis=1)]],
-        strangers=similarities[np.ix_(strangers, gallery)].max(axis=1),
+        probes=rows[known],
+        best=best[known],
+        nearest=nearest[known],
+        correct=kinds[rows[known]] == kinds[nearest[known]],
+        strangers=best[unknown],
+        asked_strangers=rows[unknown],
+        nearest_strangers=nearest[unknown],
         types=len(gallery),
     )
 
@@ -152,20 +187,32 @@ def dir_table(benchmark: Benchmark, draws: Sequence[Identification], capture: Ca
 
     NaN without probes of this capture or without strangers.
     """
-    table = {}
-    for target in FPIR_TARGETS:
-        rates = []
-        for outcome in draws:
-            mask = np.array(
-                [benchmark.instances[p].capture == capture for p in outcome.probes], dtype=np.bool_
-            )
-            rates.append(
+    asked = [(outcome, of_capture(benchmark, outcome.probes, capture)) for outcome in draws]
+    return {
+        f"{target:g}": _mean(
+            [
                 detection_and_identification_rate(
                     outcome.best[mask], outcome.correct[mask], outcome.strangers, target
                 )
-            )
-        table[f"{target:g}"] = _mean(rates)
-    return table
+                for outcome, mask in asked
+            ]
+        )
+        for target in FPIR_TARGETS
+    }
+
+
+def mean_oscr_area(benchmark: Benchmark, draws: Sequence[Identification], capture: Capture) -> float:
+    """Area below the OSCR curve, mean over draws; NaN without probes of this capture or without strangers."""
+    areas = []
+    for outcome in draws:
+        mask = of_capture(benchmark, outcome.probes, capture)
+        areas.append(oscr_area(outcome.best[mask], outcome.correct[mask], outcome.strangers))
+    return _mean(areas)
+
+
+def of_capture(benchmark: Benchmark, positions: NDArray[np.intp], capture: Capture) -> NDArray[np.bool_]:
+    """Which of these pictures (M,) are of one capture."""
+    return np.array([benchmark.instances[n].capture == capture for n in positions], dtype=np.bool_)
 
 
 def search_cost_table(
@@ -186,14 +233,6 @@ def search_cost_table(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class PairRates:
-    """Verification over pairs: TPR by per-pair FPR, and AUROC; NaN where there is nothing to tell."""
-
-    tpr: dict[str, float]
-    auroc: float
-
-
 def pair_table(
     benchmark: Benchmark, similarities: NDArray[np.floating], capture: Capture
 ) -> dict[str, PairRates]:
@@ -201,20 +240,28 @@ def pair_table(
 
     similarities: (N, N), symmetric, over all instances of the benchmark.
     """
-    members = benchmark.indices(capture)
-    kinds = [benchmark.instances[n].kind for n in members]
-    sets = np.array([benchmark.instances[n].set for n in members])
-    codes = np.unique([kind or "" for kind in kinds], return_inverse=True)[1]
     table: dict[str, PairRates] = {}
-    for name in [*sorted({str(s) for s in sets}), "all"]:
-        chosen = np.flatnonzero((sets == name) | (name == "all"))
-        block = similarities[np.ix_(members[chosen], members[chosen])]
-        positives, negatives = pair_scores(block, codes[chosen])
+    for name, (chosen, codes) in pair_members(benchmark, capture).items():
+        positives, negatives = pair_scores(similarities[np.ix_(chosen, chosen)], codes)
         table[name] = PairRates(
             {target: tpr_at_fpr(positives, negatives, fpr) for target, fpr in PAIR_TARGETS.items()},
             auroc(positives, negatives),
         )
     return table
+
+
+def pair_members(
+    benchmark: Benchmark, capture: Capture
+) -> dict[str, tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Whose pairs are compared: by set, and `all`, positions (M,) in the benchmark and type numbers (M,)."""
+    members = benchmark.indices(capture)
+    sets = np.array([benchmark.instances[n].set for n in members], dtype=np.str_)
+    codes = np.unique(benchmark.types()[members], return_inverse=True)[1]
+    return {
+        name: (members[chosen], codes[chosen])
+        for name in [*sorted({str(s) for s in sets}), "all"]
+        for chosen in [np.flatnonzero((sets == name) | (name == "all"))]
+    }
 
 
 def _mean(rates: Sequence[float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from docdex.errors import InvalidSetting
 
@@ -10,73 +10,120 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from docdex.evaluation.protocol import Capture
-    from docdex.evaluation.results import PeerResult
+    from docdex.evaluation.results import Bounds, Interval, PeerResult
 
-TableName = Literal["summary", "sets", "identification", "verification", "turned"]
+TableName = Literal["summary", "sets", "identification", "verification", "turned", "unsearched"]
+
+
+class Cell(NamedTuple):
+    """A figure as it is shown, and its interval if it has one; both words."""
+
+    text: str
+    bounds: str = ""
 
 
 def markdown_table(results: Sequence[PeerResult], table: str = "summary") -> str:
     """A table in Markdown, one row a peer: shares from 0 to 1, a dash where there was nothing to measure.
 
-    table: `summary` (the five figures that peers are judged by), `sets` (rank-1 by set), `identification`
-    (DIR), `verification` (over all pairs) or `turned`. Raises InvalidSetting for another.
+    table: `summary` (the figures that peers are judged by, with their 95 % intervals), `sets` (rank-1 by
+    set), `identification` (DIR), `verification` (over all pairs), `turned` or `unsearched` (turned pages).
+    Raises InvalidSetting for another.
     """
-    if table not in _ROWS:
-        raise InvalidSetting(f"No table {table}: choose from {', '.join(get_args(TableName))}.")
-    rows = [{"recogniser": f"`{result.peer}`", **_ROWS[table](result)} for result in results]
-    heads = list(dict.fromkeys(head for row in rows for head in row)) or ["recogniser"]
-    lines = [
-        heads,
-        ["---", *["---:"] * (len(heads) - 1)],
-        *([row.get(head, "–") for head in heads] for row in rows),
+    heads, rows = table_cells(results, table)
+    shown = [
+        [f"{cell.text} ({cell.bounds})" if cell.bounds and table == "summary" else cell.text for cell in row]
+        for row in rows
     ]
+    for row in shown:
+        row[0] = f"`{row[0]}`"
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *shown]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _summary(result: PeerResult) -> dict[str, str]:
+def table_cells(results: Sequence[PeerResult], table: str) -> tuple[list[str], list[list[Cell]]]:
+    """Heads and rows of a table of `markdown_table`, every figure with its interval.
+
+    Raises InvalidSetting for an unknown table.
+    """
+    if table not in _ROWS:
+        raise InvalidSetting(f"No table {table}: choose from {', '.join(get_args(TableName))}.")
+    rows = [{"recogniser": Cell(result.peer), **_ROWS[table](result)} for result in results]
+    heads = list(dict.fromkeys(head for row in rows for head in row)) or ["recogniser"]
+    return heads, [[row.get(head, Cell("–")) for head in heads] for row in rows]
+
+
+def _summary(result: PeerResult) -> dict[str, Cell]:
+    bounds = result.intervals
+    dir_bounds = bounds.dir["stress"] if bounds else {}
     return {
-        "rank-1 flat": _share(result.rank1["flat"]["mean"]),
-        "rank-1 stress": _share(result.rank1["stress"]["mean"]),
-        "DIR at FPIR 0.1, stress": _share(result.dir["stress"]["0.1"]),
-        "TPR at per-pair FPR 1e-4, flat": _share(result.pairs["flat"]["all"].tpr["1e-4"]),
-        "TPR at per-pair FPR 1e-3, stress": _share(result.pairs["stress"]["all"].tpr["1e-3"]),
+        **{
+            f"rank-1 {capture}": _share(rates["mean"], bounds.rank1[capture].get("mean") if bounds else None)
+            for capture, rates in result.rank1.items()
+        },
+        "DIR at FPIR 0.1, stress": _share(result.dir["stress"]["0.1"], dir_bounds.get("0.1")),
+        "TPR at per-pair FPR 1e-4, flat": _tpr(result, "flat", "1e-4"),
+        "TPR at per-pair FPR 1e-3, stress": _tpr(result, "stress", "1e-3"),
+        **{
+            f"OSCR area, {capture}": _share(area, bounds.oscr[capture] if bounds else None)
+            for capture, area in result.oscr.items()
+        },
     }
 
 
-def _sets(result: PeerResult) -> dict[str, str]:
+def _tpr(result: PeerResult, capture: Capture, target: str) -> Cell:
+    return _share(result.pairs[capture]["all"].tpr[target], _tpr_bounds(result, capture).get(target))
+
+
+def _tpr_bounds(result: PeerResult, capture: Capture) -> Bounds:
+    # A benchmark of too many pairs has no intervals of them, nor has a peer without vectors.
+    by_set = result.intervals.pairs.get(capture) if result.intervals else None
+    return by_set["all"].tpr if by_set else {}
+
+
+def _sets(result: PeerResult) -> dict[str, Cell]:
     flat, stress = result.rank1["flat"], result.rank1["stress"]
-    return {name: f"{_share(flat.get(name))} {_share(stress.get(name))}" for name in flat | stress}
+    bounds = result.intervals.rank1 if result.intervals else {}
+    row = {}
+    for name in flat | stress:
+        cells = [_share(rates.get(name), bounds.get(of, {}).get(name)) for of, rates in result.rank1.items()]
+        joined = " · ".join(cell.bounds or "–" for cell in cells) if any(c.bounds for c in cells) else ""
+        row[name] = Cell(" ".join(cell.text for cell in cells), joined)
+    return row
 
 
-def _identification(result: PeerResult) -> dict[str, str]:
+def _identification(result: PeerResult) -> dict[str, Cell]:
     # A rate per probe means nothing without the size of the gallery: it grows with it.
+    bounds = result.intervals.dir if result.intervals else {}
     return {
-        "types": str(result.types),
-        "strangers": str(result.strangers),
+        "types": Cell(str(result.types)),
+        "strangers": Cell(str(result.strangers)),
         **{
-            f"FPIR {target}, {capture}": _share(rate)
+            f"FPIR {target}, {capture}": _share(rate, bounds.get(capture, {}).get(target))
             for capture, rates in result.dir.items()
             for target, rate in rates.items()
         },
     }
 
 
-def _verification(result: PeerResult) -> dict[str, str]:
-    def row(capture: Capture) -> dict[str, str]:
-        pairs = result.pairs[capture]["all"]
-        return {
-            **{f"TPR at {target}, {capture}": _share(rate) for target, rate in pairs.tpr.items()},
-            f"AUROC, {capture}": _share(pairs.auroc),
-        }
+def _verification(result: PeerResult) -> dict[str, Cell]:
+    row = {}
+    for capture, by_set in result.pairs.items():
+        pairs, bounds = by_set["all"], _tpr_bounds(result, capture)
+        for target, rate in pairs.tpr.items():
+            row[f"TPR at {target}, {capture}"] = _share(rate, bounds.get(target))
+        auroc = result.intervals.pairs[capture]["all"].auroc if result.intervals and bounds else None
+        row[f"AUROC, {capture}"] = _share(pairs.auroc, auroc)
+    return row
 
-    return {**row("flat"), **row("stress")}
 
-
-def _turned(result: PeerResult) -> dict[str, str]:
-    turned = result.turned
+def _turned(result: PeerResult) -> dict[str, Cell]:
+    turned, bounds = result.turned, result.intervals.turned if result.intervals else None
     return {
-        "rank-1": _share(turned.rank1["mean"]),
-        **{f"DIR at FPIR {target}": _share(rate) for target, rate in turned.dir.items()},
+        "rank-1": _share(turned.rank1["mean"], bounds.rank1.get("mean") if bounds else None),
+        **{
+            f"DIR at FPIR {target}": _share(rate, bounds.dir.get(target) if bounds else None)
+            for target, rate in turned.dir.items()
+        },
         **{
             f"FPIR {target} becomes": _share(rate)
             for target, rate in turned.fpir_at_upright_threshold.items()
@@ -84,14 +131,25 @@ def _turned(result: PeerResult) -> dict[str, str]:
     }
 
 
-def _share(rate: float | None) -> str:
-    return "–" if rate is None else f"{rate:.3f}"
+def _unsearched(result: PeerResult) -> dict[str, Cell]:
+    return {
+        f"{degrees}°, {capture}": _share(rate)
+        for degrees, rates in result.unsearched.items()
+        for capture, rate in rates.items()
+    }
 
 
-_ROWS: dict[str, Callable[[PeerResult], dict[str, str]]] = {
+def _share(rate: float | None, bounds: Interval | None = None) -> Cell:
+    if rate is None:
+        return Cell("–")
+    return Cell(f"{rate:.3f}", f"{bounds[0]:.3f}–{bounds[1]:.3f}" if bounds else "")
+
+
+_ROWS: dict[str, Callable[[PeerResult], dict[str, Cell]]] = {
     "summary": _summary,
     "sets": _sets,
     "identification": _identification,
     "verification": _verification,
     "turned": _turned,
+    "unsearched": _unsearched,
 }

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 Rates = dict[str, float | None]
 """Shares from 0 to 1 by set, or by target; None where there was nothing to measure."""
 
+Interval = tuple[float, float]
+"""Low and high bound of a share."""
 
-class PairResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+Bounds = dict[str, Interval | None]
+"""The interval of each of some `Rates`; None where there was nothing to measure or nothing to resample."""
+
+
+class PairResult(msgspec.Struct, frozen=True):
     """Verification over pairs: TPR by per-pair FPR, and AUROC; None in a set that has only one type."""
 
     tpr: Rates
     auroc: float | None
 
 
-class TurnedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TurnedResult(msgspec.Struct, frozen=True):
     """Stress probes turned by 90, 180 or 270 degrees, each tried in four orientations, strangers too.
 
     fpir_at_upright_threshold: what the FPIR of strangers becomes, for each target, when their four
@@ -37,11 +43,45 @@ class TurnedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fpir_at_upright_threshold: Rates
 
 
-class PeerResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PairIntervals(msgspec.Struct, frozen=True):
+    """Intervals of a `PairResult`."""
+
+    tpr: Bounds
+    auroc: Interval | None
+
+
+class TurnedIntervals(msgspec.Struct, frozen=True):
+    """Intervals of a `TurnedResult`."""
+
+    rank1: Bounds
+    dir: Bounds
+
+
+class Intervals(msgspec.Struct, frozen=True):
+    """Intervals of a `PeerResult` by bootstrap over types: each stands where its figure stands in the result.
+
+    pairs: empty for a peer without vectors, and for a benchmark of more pairs than are resampled.
+    """
+
+    confidence: float
+    replicates: int
+    rank1: dict[Capture, Bounds]
+    dir: dict[Capture, Bounds]
+    pairs: dict[Capture, dict[str, PairIntervals]]
+    turned: TurnedIntervals
+    oscr: dict[Capture, Interval | None]
+
+
+class PeerResult(msgspec.Struct, frozen=True):
     """All that was measured of one recogniser.
 
-    types: labels in the gallery, one sample each. strangers: pages of other types. rank1: by capture and set,
-    with `mean` over the sets. dir: by capture and FPIR per probe. pairs: by capture and set, with `all`.
+    types: labels in the gallery, one sample each. strangers: pages of other types that were asked about.
+    rank1: by capture and set, with `mean` over the sets. dir: by capture and FPIR per probe. pairs: by
+    capture and set, with `all`. oscr: area below the OSCR curve, by capture. unsearched: the mean rank-1, by
+    the degrees by which probes were turned and by capture, when only the orientation that they have is
+    tried. draws: galleries that figures are the mean over. every: only each so-manieth probe was asked about.
+
+    What came later than the first results has a default: older files are read, with None for what they lack.
     """
 
     peer: str
@@ -51,6 +91,11 @@ class PeerResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dir: dict[Capture, Rates]
     pairs: dict[Capture, dict[str, PairResult]]
     turned: TurnedResult
+    oscr: dict[Capture, float | None] = {}
+    unsearched: dict[str, dict[Capture, float | None]] = {}
+    draws: int = 3
+    every: int = 1
+    intervals: Intervals | None = None
 
 
 def write_results(results: Sequence[PeerResult], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Say what the classes are: each image one, each image turned another, each drawn template one."""
+"""Say what the classes are: images, turned images, parts of images, labels of folders, drawn templates."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from docdex.errors import TrainingError
+from docdex.images import Page, iter_pages
+from docdex.training.data import Broken, Scan, shrink
+from docdex.training.files import FileList
+from docdex.training.pages import Pages
 from docdex.training.templates import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from docdex.training.config import DataConfig
+    from docdex.training.config import DataConfig, SourceConfig
 
     Pixels = NDArray[np.uint8]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
+_CLASSES_A_PAGE = {"one": 1, "turned": 2, "24": 24}
 
 
 def expand(path: str) -> Path:
@@ -37,96 +41,221 @@ def expand(path: str) -> Path:
     return Path(filled)
 
 
-def read_small(path: Path, side: int) -> Pixels | None:
-    """An image as (H, W, 3) uint8 RGB, its short side at most `side`, transparency over white.
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The pages of each of C labels in two arrays. starts: (C + 1,) int64, into pages: (P,) int64."""
 
-    None when it cannot be decoded.
-    """
-    decoded = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if decoded is None:
-        return None
-    raw = np.asarray(decoded // 257 if decoded.dtype == np.uint16 else decoded, dtype=np.uint8)
-    if raw.ndim == 3 and raw.shape[2] == 4:
-        alpha = raw[..., 3:].astype(np.float32) / 255
-        raw = (raw[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    rgb = cv2.cvtColor(raw, cv2.COLOR_GRAY2RGB if raw.ndim == 2 else cv2.COLOR_BGR2RGB)
-    scale = side / min(rgb.shape[:2])
-    if scale < 1:
-        rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(rgb, dtype=np.uint8)
+    starts: NDArray[np.int64]
+    pages: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scan: Scan) -> Labels:
+        """Each label of a scan. Raises TrainingError for one without a page, or a page without a label."""
+        counts = np.bincount(scan.label, minlength=len(scan.labels))
+        root = scan.files.root
+        for name, count in zip(scan.labels, counts, strict=True):
+            if not name:
+                raise TrainingError(
+                    f"{root}: some images have no class: one is the folder that an image lies in, or, in a "
+                    f"tar file, what KEY.cls says beside KEY.jpg."
+                )
+            if not count:
+                raise TrainingError(f"{root}: none of the images of class {name} can be decoded.")
+        if scan.files.empty:
+            names = ", ".join(scan.files.empty[:5])
+            raise TrainingError(f"{root}: classes without an image: {names}. Fill or remove their folders.")
+        pages = np.argsort(scan.label, kind="stable")
+        return cls(np.concatenate([[0], np.cumsum(counts)]), pages)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClassTable:
-    """All C classes of a run, and how often each is drawn.
+class Block:
+    """The classes of one source, by arithmetic: no memory a class but for labels.
 
-    pages: the images, in memory, (H, W, 3) uint8 RGB. pictures: the same for the templates' pictures.
-    image: (C,) int64, a class's index in `pages`, -1 for templates, which come last. turns: (C,) int64,
-    quarter turns counter-clockwise, 0 to 3. probabilities: (C,) float64 summing to 1. unreadable: files left
-    out.
+    count: how many. first_page: where its pages begin among all. rule: `SourceConfig.classes`.
     """
 
-    pages: list[Pixels]
-    pictures: list[Pixels]
-    image: NDArray[np.int64]
-    turns: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    unreadable: tuple[Path, ...]
+    count: int
+    first_page: int
+    rule: str
+    labels: Labels | None
+
+    def choose(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Page of a class of the block, and its variant: class N * i + k is variant k of page i."""
+        if self.labels is not None:
+            start, end = self.labels.starts[number : number + 2].tolist()
+            return self.first_page + int(self.labels.pages[rng.integers(start, end)]), 0
+        page, variant = divmod(number, _CLASSES_A_PAGE[self.rule])
+        return self.first_page + page, variant
+
+
+class ClassTable:
+    """All C classes of a run, numbered source by source and then template by template.
+
+    blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
+    memory. templates: how many there are. shares: of all draws, one a block and the last the templates'.
+    broken: what was left out. digests: (P, 32) uint8, one a page.
+    """
+
+    def __init__(
+        self,
+        *,
+        blocks: Sequence[Block],
+        pages: Pages,
+        pictures: list[Pixels],
+        templates: int,
+        shares: Sequence[float],
+        broken: tuple[Broken, ...],
+        digests: NDArray[np.uint8],
+    ) -> None:
+        self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
+        self.broken, self.digests = broken, digests
+        self.shares = np.array(shares, dtype=np.float64)
+        self._counts = np.array([*(block.count for block in blocks), templates], dtype=np.int64)
+        self._firsts = np.concatenate([[0], np.cumsum(self._counts)])
+        self._ends = np.cumsum(self.shares)
 
     def __len__(self) -> int:
-        return len(self.image)
+        return int(self._firsts[-1])
 
     @classmethod
-    def build(cls, config: DataConfig, say: Callable[[str], None] = print) -> ClassTable:
-        """Read every source into memory. Raises TrainingError for a source without images."""
-        pages: list[Pixels] = []
-        image: list[int] = []
-        turns: list[int] = []
-        weights: list[float] = []
-        unreadable: list[Path] = []
+    def build(
+        cls, config: DataConfig, say: Callable[[str], None] = print, run: Path | None = None
+    ) -> ClassTable:
+        """Scan every source.
+
+        run: folder for the list of broken files, `broken.tsv`, and for kept scans unless the config names
+        another; None keeps neither. Raises TrainingError for a source without images, a class without any, or
+        fewer than two classes.
+        """
+        kept_in = expand(config.cache) if config.cache else run / "scans" if run else None
+        pages = Pages(config.page_side, round(config.memory_gigabytes * 1e9))
+        blocks: list[Block] = []
+        scans: list[Scan] = []
         for source in config.sources:
-            folder = expand(source.folder)
-            paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-            if not paths:
-                raise TrainingError(f"{folder}: no images (config data.sources).")
-            before = len(pages)
-            for path in paths:
-                page = read_small(path, config.page_side)
-                if page is None:
-                    unreadable.append(path)
-                    continue
-                for turn in (0, 1 + len(pages) % 3) if source.turned else (0,):
-                    image.append(len(pages))
-                    turns.append(turn)
-                    weights.append(source.weight)
-                pages.append(page)
-            if len(pages) == before:
-                raise TrainingError(f"{folder}: none of its {len(paths)} images can be decoded.")
-            say(f"{folder}: {len(pages) - before} images")
-        share = np.array(weights) / sum(weights)
-        drawn = config.templates
-        drawn_share = config.template_share if drawn else 0.0
-        each = np.full(drawn, drawn_share / max(drawn, 1))
-        probabilities = np.concatenate([share * (1 - drawn_share), each])
-        return cls(
-            pages,
-            _read_pictures(expand(config.pictures)) if config.pictures else [],
-            np.array(image + [-1] * drawn, dtype=np.int64),
-            np.array(turns + [0] * drawn, dtype=np.int64),
-            probabilities / probabilities.sum(),
-            tuple(unreadable),
+            files = _files(source)
+            first = len(pages)
+            scan = pages.add(files, kept_in, say)
+            if not len(scan):
+                raise TrainingError(f"{_name(source)}: none of its {len(files.names)} files can be decoded.")
+            labels = Labels.of(scan) if source.classes == "labelled" else None
+            count = len(scan.labels) if labels else len(scan) * _CLASSES_A_PAGE[source.classes]
+            blocks.append(Block(count, first, source.classes, labels))
+            scans.append(scan)
+            told = f", {len(scan.broken)} that cannot be decoded" if scan.broken else ""
+            say(f"{_name(source)}: {len(scan)} images, {count} classes{told}")
+        digests = np.concatenate([scan.digests for scan in scans])
+        broken = tuple(item for scan in scans for item in scan.broken)
+        _tell(pages, broken, digests, say, run)
+        weights = [source.weight * block.count for source, block in zip(config.sources, blocks, strict=True)]
+        drawn = config.template_share if config.templates else 0.0
+        table = cls(
+            blocks=blocks,
+            pages=pages,
+            pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
+            templates=config.templates,
+            shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
+            broken=broken,
+            digests=digests,
         )
+        if len(table) < 2:
+            raise TrainingError("The data make one class: there is nothing to tell it from.")
+        return table
+
+    def draw(self, ranks: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Classes (N,) int64 of ranks (N,) in [0, 1), by which even ranks give each its share."""
+        # The sum of the shares ends a rounding error away from 1.
+        ranks = np.minimum(ranks, np.nextafter(self._ends[-1], 0))
+        which = np.searchsorted(self._ends, ranks, side="right")
+        within = (ranks - (self._ends - self.shares)[which]) / self.shares[which]
+        counts = self._counts[which]
+        inside = np.clip((within * counts).astype(np.int64), 0, counts - 1)
+        return np.asarray(self._firsts[which] + inside, dtype=np.int64)
+
+    def probabilities(self, classes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How often classes (N,) are drawn, (N,) float64: over all classes they sum to 1."""
+        which = np.searchsorted(self._firsts, classes, side="right") - 1
+        return np.asarray(self.shares[which] / self._counts[which])
+
+    def template_of(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of the templates that classes (N,) are, (N,) int64: negative for images."""
+        return classes - (len(self) - self.templates)
 
     def page(self, number: int, rng: np.random.Generator) -> Pixels:
-        """A flat page of a class, (H, W, 3) uint8 RGB: the image itself, or a template filled in anew."""
-        index = int(self.image[number])
-        if index >= 0:
-            return np.rot90(self.pages[index], int(self.turns[number]))
-        template = number - int(np.count_nonzero(self.image >= 0))
-        return draw(template, rng, self.pictures)
+        """A flat page of a class, (H, W, 3) uint8 RGB: an image of it, or a template filled in anew.
+
+        Raises IndexError for a number that is no class.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"class {number} of {len(self)}")
+        template = number - (len(self) - self.templates)
+        if template >= 0:
+            return draw(template, rng, self.pictures)
+        which = int(np.searchsorted(self._firsts, number, side="right")) - 1
+        block = self.blocks[which]
+        index, variant = block.choose(number - int(self._firsts[which]), rng)
+        page = self.pages[index]
+        if block.rule == "24":
+            return one_of_24(page, variant)
+        # By the page's number, so that all three turns are seen: one class each would be two more a page.
+        return np.rot90(page, 1 + index % 3) if variant else page
+
+
+def one_of_24(page: Pixels, variant: int) -> Pixels:
+    """Variant 0 to 23 of a page (H, W, 3): whole, upper half, lower half; of each the 8 turns and flips."""
+    part, turn = divmod(variant, 8)
+    half = max(len(page) // 2, 1)
+    cut = (page, page[:half], page[-half:])[part]
+    return np.rot90(cut[:, ::-1] if turn >= 4 else cut, turn % 4)
+
+
+def _name(source: SourceConfig) -> Path:
+    return expand(source.folder or source.list or "")
+
+
+def _files(source: SourceConfig) -> FileList:
+    path = _name(source)
+    files = FileList.of_folder(path) if source.folder else FileList.of_list(path)
+    if not len(files.names):
+        raise TrainingError(f"{path}: no images (config data.sources).")
+    return files
+
+
+def _tell(
+    pages: Pages,
+    broken: tuple[Broken, ...],
+    digests: NDArray[np.uint8],
+    say: Callable[[str], None],
+    run: Path | None,
+) -> None:
+    """Say what a user should know of the data, and list the broken files."""
+    different = len(np.unique(digests.view("V32")))
+    if different < len(digests):
+        say(f"{len(digests) - different} images are exact copies of others")
+    if pages.kept < len(pages):
+        say(f"{pages.kept} of {len(pages)} images stay in memory (data.memory_gigabytes)")
+    if run is not None:
+        write_broken(broken, run / "broken.tsv")
+    if broken:
+        where = f"listed in {run / 'broken.tsv'}" if run else ", ".join(item.source for item in broken)
+        say(f"{len(broken)} files or pages are left out, as they cannot be decoded: {where}")
+
+
+def write_broken(broken: Sequence[Broken], path: Path) -> None:
+    """One line each: file, page, code of the error, message. Raises TrainingError where it cannot write."""
+    lines = ["file\tpage\terror\tmessage"]
+    for item in broken:
+        cells = (item.source, str(item.page or ""), item.code, item.message)
+        lines.append("\t".join(" ".join(cell.split()) for cell in cells))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written: {error}.") from error
 
 
 def _read_pictures(folder: Path) -> list[Pixels]:
     """Every fourth picture of a folder, small: more would only take memory."""
     paths = [path for path in sorted(folder.rglob("*"))[::4] if path.suffix.lower() in _SUFFIXES]
-    return [picture for path in paths if (picture := read_small(path, 64)) is not None]
+    found = iter_pages(paths, short_side=64)
+    return [shrink(page.pixels, 64) for page in found if isinstance(page, Page)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -19,10 +21,13 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 
 _FREE = {
+    "data.cache",
+    "data.memory_gigabytes",
     "optim.minutes",
     "optim.steps",
     "workers",
     "threads",
+    "centre_memory",
     "checkpoint_minutes",
     "validate_minutes",
 }
@@ -30,15 +35,23 @@ _FREE = {
 
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One folder of images, each its own class.
+    """Images to learn from: a folder, or a list of files with one path a line; either holds images, PDFs
+    (each page is an image) and tar files as WebDataset packs them.
 
-    weight: how often one of its images is drawn, relative to the others'; look-alikes deserve less.
-    turned: each image turned by a quarter or a half is another class to learn.
+    weight: how often one of its classes is drawn, relative to the others'; look-alikes deserve less. classes:
+    what an image is. `one`: a class. `turned`: a class, and another one when turned by a quarter or a half.
+    `24`: a class whole, by its upper and by its lower half, each in 8 turns and flips. `labelled`: one more
+    image of the class that its folder is (in a tar file, what `KEY.cls` beside it says).
     """
 
-    folder: str
+    folder: str | None = None
     weight: Positive = 1.0
-    turned: bool = True
+    classes: Literal["one", "turned", "24", "labelled"] = "turned"
+    list: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.list is None):
+            raise ValueError("a source has either a `folder` or a `list`")
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,8 +60,9 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     templates: how many; template_share: of all views. pictures: folder for the templates' logos and
     portraits, one of the sources or any other. fields: share of views whose contents are changed. scans:
     share of views that are scanned; the others are photographed. severity: of either, drawn between these.
-    photo_side: pixels of a view before it is prepared. page_side: short side at which images are kept in
-    memory: what a view of that size can show, and no more.
+    photo_side: pixels of a view before it is prepared. page_side: short side to which images are shrunk: what
+    a view of that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded
+    whenever it is drawn. cache: folder for what is known of the sources' files, instead of the run's.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
@@ -60,36 +74,84 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     severity: tuple[Share, Share] = (0.1, 1.0)
     photo_side: Count = 184
     page_side: Count = 208
+    memory_gigabytes: NotNegative = 4.0
+    cache: str | None = None
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The network: `trunk` to stride 16, a 1x1 squeeze, flatten, Linear-LayerNorm-BatchNorm twice.
+    """The network: a trunk to stride 16, a head that flattens its grid, Linear and norms twice.
 
-    trunk: `lite0` with its ImageNet weights, or `dense`, which first learns the maps of `lite0` for
-    `distil_minutes`. side: of the square input, in pixels. squeeze: channels kept a cell. dimension: of the
-    vectors.
+    trunk: `lite0`, `lite1`, `lite2`, `lcnet`, `dense`, or `timm:` and a model of timm. weights: `package`,
+    `random`, or a file. frozen_stride: the trunk is frozen up to this stride; 1 freezes nothing.
+    learn_depthwise: spatial kernels learn too. distil_minutes: for so long the trunk first learns the maps of
+    `distil.teacher`, or of `lite0`. side: of the square input, in pixels. head, squeeze, cells, norm: of
+    `docdex.training.heads.Head`. dimension: of the vectors.
     """
 
-    trunk: Literal["lite0", "dense"] = "lite0"
+    trunk: Annotated[str, Meta(pattern="^(lite[012]|lcnet|dense|timm:.+)$")] = "lite0"
+    weights: str = "package"
+    frozen_stride: Literal[1, 2, 4, 8, 16] = 8
+    learn_depthwise: bool = False
     distil_minutes: NotNegative = 0.0
     side: Annotated[int, Meta(ge=32, multiple_of=16)] = 144
-    squeeze: Annotated[int, Meta(ge=1, le=112)] = 32
+    head: Literal["flatten", "squeeze", "cells", "average"] = "squeeze"
+    squeeze: Count = 32
+    cells: Count = 4
+    norm: Literal["layer", "batch", "both"] = "both"
     dimension: Count = 256
 
 
 class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """CosFace (arXiv 1801.09414) over a sampled share of the class centres (PartialFC, arXiv 2203.15565)."""
+    """A margin loss (`training/margins.py`) over sampled class centres (PartialFC, arXiv 2203.15565).
 
+    kind: `softmax` has no margin; `margin` is of the cosine in `cosface`, of the angle in radians in
+    `arcface`; `combined` has `margins`: the angle's factor, what is added to it, what is taken from the
+    cosine. scale: of the logits. subcentres: centres a class, of which the nearest counts. sampled: centres
+    that take part in a step, a share of all up to 1, a number from 2 up.
+    """
+
+    kind: Literal["softmax", "cosface", "arcface", "combined"] = "cosface"
     scale: Positive = 32.0
-    margin: NotNegative = 0.35
-    sampled: Annotated[float, Meta(gt=0, le=1)] = 0.3
+    margin: Annotated[float, Meta(ge=0, lt=1.5)] = 0.35
+    margins: tuple[Annotated[float, Meta(ge=1, le=4)], Annotated[float, Meta(ge=0, lt=1.5)], Share] = (
+        1.0,
+        0.3,
+        0.2,
+    )
+    subcentres: Count = 1
+    sampled: Positive = 0.3
+
+
+class DistilConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A teacher beside the margin loss, on clean copies of pages in every batch.
+
+    teacher: `onnx:` and a file that takes images as docdex prepares them and gives maps or vectors, such as
+    an exported model; `lite0`, `lite1`, `lite2`, `lcnet` or `timm:NAME` for their maps; `clip:NAME` of
+    open_clip for its vectors. weights: of those, as in the model; a file for CLIP. side: of the images that
+    the teacher gets; the student's unless given. loss: of `docdex.training.distil`; `none` leaves only the
+    clean copies, to compare with. weight: of the loss. temperature: of `similarities`. clean: clean copies a
+    batch. cache: folder where what the teacher said is kept.
+    """
+
+    teacher: Annotated[str, Meta(pattern="^(lite[012]|lcnet|(timm|onnx|clip):.+)$")] | None = None
+    weights: str = "package"
+    side: Count | None = None
+    loss: Literal[
+        "map_cosine", "map_smooth_l1", "cosine", "similarities", "relational", "published", "none"
+    ] = "none"
+    weight: Positive = 1.0
+    temperature: Positive = 0.1
+    clean: Annotated[int, Meta(ge=3)] = 32
+    cache: str = "runs/taught"
 
 
 class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW, and gradient descent for the centres, with warm-up and a cosine to zero.
+    """AdamW, and for the centres what `centres` says, with warm-up and a cosine to zero.
 
     The run lasts `minutes` of wall time or `steps`, whichever is set. trunk_rate, head_rate, centre_rate:
-    peaks of the learning rates. warmup: steps. ema: how much of the averaged weights is kept a step. clip:
+    peaks of the learning rates. centres: gradient descent to unit length, or momentum, or AdamW, for the rows
+    that take part (`training/optim.py`). centre_momentum: of the second. centre_decay: weight decay of the
+    last two. warmup: steps. ema: how much of the averaged weights is kept a step. clip:
     norm of the gradient.
     """
 
@@ -100,6 +162,9 @@ class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     head_rate: NotNegative = 1e-3
     centre_rate: NotNegative = 1.0
     weight_decay: NotNegative = 0.01
+    centres: Literal["descent", "momentum", "adamw"] = "descent"
+    centre_momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    centre_decay: NotNegative = 0.0
     warmup: Annotated[int, Meta(ge=0)] = 200
     ema: Annotated[float, Meta(ge=0, lt=1)] = 0.998
     clip: Positive = 5.0
@@ -108,20 +173,25 @@ class OptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run. Paths may start with `$DOCDEX_DATA` or another variable of the environment.
 
-    start_from: folder of another run of the same classes and network, whose last averaged weights and
-    centres this one starts from; its side may be another. workers: processes that make views; any number
-    makes the same run. threads: of the training process.
+    start_from: what this run starts from: a packaged model's name, the path of an ONNX file with its
+    passport, or the folder of another run, whose last averaged weights are taken, and whose centres too if
+    it had the same classes. The network must be the same, but for its side. workers: processes that make
+    views, for each that trains; any number makes the same run. threads: of a training process.
+    centre_memory: GiB of class centres and what their optimiser remembers that a training process keeps in
+    memory; when they take more, it maps them from a file in the run's folder.
     """
 
     name: str
     data: DataConfig
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
+    distil: DistilConfig | None = None
     optim: OptimConfig = OptimConfig()
     start_from: str | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
     workers: Annotated[int, Meta(ge=0)] = 2
     threads: Count = 1
+    centre_memory: NotNegative = 4.0
     checkpoint_minutes: Positive = 5.0
     validate_minutes: Positive = 10.0
 
@@ -139,15 +209,53 @@ def read_config(path: Path) -> TrainConfig:
         raise TrainingError(f"{path}: {error}") from error
     if (config.optim.minutes is None) == (config.optim.steps is None):
         raise TrainingError(f"{path}: give either optim.minutes or optim.steps.")
+    if config.loss.sampled > 1 and not config.loss.sampled.is_integer():
+        raise TrainingError(
+            f"{path}: loss.sampled is a share up to 1, or a whole number of classes; it is "
+            f"{config.loss.sampled:g}."
+        )
+    if config.optim.centre_decay and config.optim.centres == "descent":
+        raise TrainingError(f"{path}: optim.centre_decay does nothing to centres of unit length (`descent`).")
     if config.data.severity[0] > config.data.severity[1]:
         raise TrainingError(f"{path}: data.severity must go from low to high; it is {config.data.severity}.")
+    _check_distillation(path, config)
     return config
+
+
+def _check_distillation(path: Path, config: TrainConfig) -> None:
+    distil = config.distil
+    if distil is None:
+        return
+    if distil.loss != "none" and distil.teacher is None:
+        raise TrainingError(f"{path}: distil.loss {distil.loss} needs a distil.teacher.")
+    if distil.loss == "none" and distil.teacher is not None and not config.model.distil_minutes:
+        raise TrainingError(
+            f"{path}: distil.teacher is never asked: give distil.loss or model.distil_minutes."
+        )
+    if distil.clean > config.optim.batch:
+        raise TrainingError(
+            f"{path}: distil.clean is {distil.clean}, more than optim.batch, {config.optim.batch}."
+        )
+
+
+def restore_config(values: Any) -> TrainConfig:
+    """The config that a checkpoint or passport holds as plain values, of this docdex or one before it.
+
+    Raises msgspec.ValidationError for what is no config.
+    """
+    values = copy.deepcopy(values)
+    with suppress(TypeError, KeyError):  # of another form altogether: the conversion says so
+        for source in values["data"]["sources"]:
+            if "turned" in source:  # what `classes` was called while it had two values
+                source["classes"] = "turned" if source.pop("turned") else "one"
+    return msgspec.convert(values, TrainConfig)
 
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
     """Dotted keys by which two configs would make other weights: all but the budget and how it is spent."""
     values, others = (dict(_flatten(msgspec.to_builtins(config))) for config in (one, other))
-    return sorted(key for key in values if key not in _FREE and values[key] != others[key])
+    keys = values.keys() | others.keys()  # a table that only one has makes keys that only one has
+    return sorted(key for key in keys - _FREE if values.get(key) != others.get(key))
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -20,8 +20,10 @@ from docdex.models import golden_page
 from docdex.preprocess import prepare
 from docdex.training import checkpoint
 from docdex.training.classes import expand
-from docdex.training.config import TrainConfig
+from docdex.training.config import restore_config
+from docdex.training.dense import fold_branches
 from docdex.training.network import EmbeddingNetwork
+from docdex.training.start import find_model
 from docdex.training.templates import draw
 from docdex.training.views import open_session
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from docdex.models import Passport, Threshold
+    from docdex.training.config import TrainConfig
 
 PARITY = 1e-4
 """Largest difference in any number of a vector between PyTorch and ONNX Runtime."""
@@ -54,7 +57,8 @@ def export_model(
     run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. The rest goes into the
     passport, with the run's config, cost and figures.
 
-    A run that started from another one names it with its cost, and so on; their folders must still be there.
+    A run that started from another one, or a model, names it with its cost, and so on; they must still be
+    there.
 
     Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
     more than `PARITY`; no file is written then.
@@ -62,7 +66,7 @@ def export_model(
     best = run / "best.pt"
     state = checkpoint.load(best if best.exists() else run / "last.pt")
     try:
-        config = msgspec.convert(state["config"], TrainConfig)
+        config = restore_config(state["config"])
         network = EmbeddingNetwork.build(config.model)
         network.load_state_dict(state["averaged"])
         training, measured = _training_facts(config, state), _measured_figures(state)
@@ -92,8 +96,9 @@ def export_model(
 def to_onnx(module: nn.Module, side: int, output: str) -> bytes:
     """ONNX of a module over images (N, 3, side, side); N is dynamic. Input `images`, output as named.
 
-    The module is left in evaluation mode.
+    The module is left in evaluation mode; what has branches for training only is written without them.
     """
+    inference = fold_branches(module.eval())
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # The tracing exporter is to go one day; its successor needs more packages and writes the same graph.
         warnings.filterwarnings("ignore", "You are using the legacy TorchScript", DeprecationWarning)
@@ -102,7 +107,7 @@ def to_onnx(module: nn.Module, side: int, output: str) -> bytes:
         warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
         path = Path(folder) / "module.onnx"
         torch.onnx.export(
-            module.eval(),
+            inference,
             (torch.zeros(2, 3, side, side),),
             path,
             input_names=["images"],
@@ -135,7 +140,7 @@ def _parity_images(side: int) -> list[NDArray[np.float32]]:
 def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "config": msgspec.json.decode(msgspec.json.encode(config)),
-        "classes": len(state["centres"]),
+        "classes": checkpoint.class_count(state),
         **_cost(config, state),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
     }
@@ -145,13 +150,21 @@ def _training_facts(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any
 
 
 def _runs_before(config: TrainConfig) -> list[dict[str, Any]]:
-    """Names and costs of the runs that this one goes on from, the last first."""
-    runs = []
+    """Names and costs of the runs that this one goes on from, the last first; a model is one with its own."""
+    runs: list[dict[str, Any]] = []
     while config.start_from is not None:
+        if (model := find_model(config.start_from)) is not None:
+            training = model.passport.training
+            cost = {key: training[key] for key in _COSTS if key in training}
+            own = {"name": model.passport.name, "digest": model.passport.digest, **cost}
+            return [*runs, own, *training.get("before", ())]
         state = checkpoint.load(expand(config.start_from) / "last.pt")
-        config = msgspec.convert(state["config"], TrainConfig)
+        config = restore_config(state["config"])
         runs.append({"name": config.name, **_cost(config, state)})
     return runs
+
+
+_COSTS = ("steps", "images", "minutes", "cpu_minutes")
 
 
 def _cost(config: TrainConfig, state: dict[str, Any]) -> dict[str, Any]:

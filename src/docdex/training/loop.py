@@ -21,24 +21,30 @@ from torch.utils.data import DataLoader
 
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
+from docdex.training.batch_norm import share_batch_norms
+from docdex.training.class_layer import build_class_layer, starting_centres
 from docdex.training.classes import ClassTable, expand
-from docdex.training.config import TrainConfig, differences
-from docdex.training.dense import distil_maps
+from docdex.training.config import differences, restore_config
+from docdex.training.distil import learn_maps, listen
 from docdex.training.export import to_onnx
-from docdex.training.network import EmbeddingNetwork, lite0_trunk, resize_head
-from docdex.training.partial_fc import PartialFC
+from docdex.training.network import EmbeddingNetwork
+from docdex.training.processes import Processes
+from docdex.training.start import read_start
 from docdex.training.validation import Validation
-from docdex.training.views import Batches, CleanVectors, open_session
+from docdex.training.views import Batches, CleanVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from docdex.training.config import OptimConfig
+    from docdex.training.config import OptimConfig, TrainConfig
+    from docdex.training.distil import Distillation
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
 _PCA_BATCHES = 24
 """Batches of views that the head's starting projection is fitted on."""
+_NEGATIVES = 1 << 31
+"""Sets the random numbers that choose negatives apart from those that make views."""
 _BEYOND = 1 << 24
 """A batch number that no run reaches: views for the start come from behind it."""
 
@@ -78,11 +84,14 @@ class Progress:
 class Trainer:
     """One run. `train()` goes from where it stands to the end of its budget.
 
+    Started by `torchrun`, each process makes its part of every batch and holds its block of the class
+    centres; the run is that of one process, up to rounding. `run` must then be one folder for all.
+
     run: folder for `last.pt`, `best.pt`, `log.jsonl`. resume: go on from its `last.pt`. say: is told of
     progress. Checkpoints are measured on `$DOCDEX_DATA/dev`; where that is missing, they are only kept.
 
     Raises TrainingError for unusable data, a folder that holds a run already, and, when resuming, for a
-    checkpoint that is missing, broken or of another config.
+    checkpoint that is missing, broken or of another config, and for more processes than a batch has views.
     """
 
     def __init__(
@@ -90,27 +99,43 @@ class Trainer:
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.config, self.run, self.say = config, run, say
+        self.processes = Processes.join()
+        if self.processes.count > config.optim.batch:
+            raise TrainingError(f"{self.processes.count} processes share a batch of {config.optim.batch}.")
+        self.config, self.run, self.say = config, run, say if self.processes.first else _silent
         self.progress = Progress()
         state = self._read_state(resume)
-        self.table = ClassTable.build(config.data, say)
-        if self.table.unreadable:
-            say(f"left out as unreadable: {', '.join(map(str, self.table.unreadable))}")
         self.network = EmbeddingNetwork.build(config.model)
+        if state is not None:
+            self._restore_network(state)
+        start = read_start(config.start_from) if state is None and config.start_from is not None else None
+        if start is not None:
+            self.say(f"starting from {start.origin}")
+            start.load_into(self.network, config.model)
+        # The first writes for all what is known of the files.
+        self.table = ClassTable.build(config.data, self.say, run if self.processes.first else None)
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
-        self.generator = torch.Generator().manual_seed(config.seed)
         dev = expand("$DOCDEX_DATA") / "dev"
-        self.validation = Validation(dev, config.model.side, self.batches.maps) if dev.is_dir() else None
+        measures = self.processes.first and dev.is_dir()
+        self.validation = Validation(dev, config.model.side, self.batches.maps) if measures else None
         self.batches.close()
         if state is not None:
-            self._check_classes(state, run)
-            self.centres = self._layer(torch.zeros_like(state["centres"]))
-        elif config.start_from is None:
-            self._start()
-        else:
-            self._start_from(expand(config.start_from))
+            self._check_classes(state)
+        self.centres = build_class_layer(config, len(self.table), self.processes, run)
+        if state is None:
+            if start is None:
+                with self.processes.together():
+                    if self.processes.first:
+                        self._start()
+                self.processes.follow_first(self.network.state_dict().values())
+            # Centres are half of what a run has learned: restarted, they would drag the network back.
+            if start is None or not start.load_centres_into(self.centres, config.data):
+                self._start_centres()
+        share_batch_norms(self.network, self.processes)
+        self._rows: str | None = None
         self.averaged = copy.deepcopy(self.network)
-        self.optimiser = _optimiser(self.network, config.optim)
+        self.distillation = listen(config, self.table, self.network, self.processes, self.say)
+        self.optimiser = _optimiser(self.network, config.optim, self.distillation)
         if state is not None:
             self._restore(state)
 
@@ -122,7 +147,7 @@ class Trainer:
             return None
         state = checkpoint.load(path)
         try:
-            saved = msgspec.convert(state["config"], TrainConfig)
+            saved = restore_config(state["config"])
         except (KeyError, msgspec.ValidationError) as error:
             raise TrainingError(f"{path}: no config of this docdex inside: {error}") from error
         if changed := differences(saved, self.config):
@@ -132,21 +157,16 @@ class Trainer:
             )
         return state
 
-    def _check_classes(self, state: dict[str, Any], run: Path) -> None:
-        if len(state["centres"]) != len(self.table):
+    def _check_classes(self, state: dict[str, Any]) -> None:
+        if (classes := checkpoint.class_count(state)) != len(self.table):
             raise TrainingError(
-                f"{run}: the checkpoint has {len(state['centres'])} classes, the data make "
-                f"{len(self.table)} now."
+                f"{self.run}: the checkpoint has {classes} classes, the data make {len(self.table)} now."
             )
 
-    def _layer(self, centres: torch.Tensor) -> PartialFC:
-        loss = self.config.loss
-        return PartialFC(centres, sampled=loss.sampled, scale=loss.scale, margin=loss.margin)
-
     def _start(self) -> None:
-        """Head from a PCA of training views, batch norms from the same, centres from the clean pages."""
+        """Head from a PCA of training views, batch norms from the same."""
         if self.config.model.distil_minutes:
-            self._distil()
+            learn_maps(self.config, self.table, self.network, self.say)
         self.say("starting the head from a projection of training views")
         self.network.eval()
         with torch.no_grad():
@@ -159,60 +179,38 @@ class Trainer:
             maps = torch.cat([batch[0].float() for batch in views])
             cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
             self.network.head.start_from(cells)
+
+    def _start_centres(self) -> None:
+        """Each class's centre where the network puts its clean page."""
         self.network.eval()
         self.say(f"starting {len(self.table)} centres from clean pages")
         model = to_onnx(self.network, self.config.model.side, "vectors")
-        clean = CleanVectors(self.config, self.table, model)
-        centres = list(DataLoader(clean, batch_size=None, num_workers=self.config.workers))
-        self.centres = self._layer(torch.cat(centres))
+        clean, block = CleanVectors(self.config, self.table, model), self.centres.block
+        chunks = range(block.start // clean.chunk, math.ceil(block.stop / clean.chunk))
+        loader = DataLoader(clean, batch_size=None, sampler=chunks, num_workers=self.config.workers)
+        for chunk, vectors in zip(chunks, loader, strict=True):
+            aside = torch.Generator().manual_seed(self.config.seed + chunk)
+            centres = starting_centres(vectors, self.centres.centres.shape[1:], aside)
+            # Blocks begin and end within chunks.
+            first = chunk * clean.chunk - block.start
+            low, high = max(first, 0), min(first + len(centres), len(block))
+            self.centres.centres[low:high] = centres[low - first : high - first]
 
-    def _start_from(self, run: Path) -> None:
-        """The averaged weights and the centres that another run of the same classes ended with.
-
-        Centres are half of what a run has learned: restarted from clean pages, they drag the network back.
-        Where the other run's side was another, the head is resized.
-        """
-        state = checkpoint.load(run / "last.pt")
-        self.say(f"starting from step {state['step']} of {run}")
-        side = self.config.model.side
+    def _restore_network(self, state: dict[str, Any]) -> None:
         try:
-            weights, before = state["averaged"], state["config"]["model"]["side"]
-            if before != side:
-                self.say(f"resizing the head from {before} to {side} px")
-                weights = resize_head(weights, before // 16, side // 16)
-            self.network.load_state_dict(weights)
+            self.network.load_state_dict(state["network"])
         except (KeyError, RuntimeError) as error:
-            raise TrainingError(f"{run}: a checkpoint of another network: {error}") from error
-        self._check_classes(state, run)
-        self.centres = self._layer(state["centres"])
-
-    def _distil(self) -> None:
-        """Let a trunk that nobody pretrained learn the maps of EfficientNet-Lite0 on the run's own views."""
-        model = self.config.model
-        teacher = open_session(to_onnx(nn.Sequential(*lite0_trunk()), model.side, "maps"))
-        views = DataLoader(
-            self.batches,
-            batch_size=None,
-            sampler=range(2 * _BEYOND, 3 * _BEYOND),
-            num_workers=self.config.workers,
-        )
-        distil_maps(
-            self.network.upper,
-            lambda images: torch.from_numpy(teacher.run(None, {"images": images.numpy()})[0]),
-            (batch[0].float() for batch in views),
-            minutes=model.distil_minutes,
-            say=self.say,
-        )
+            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
+            if self.distillation is not None:
+                self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError) as error:
             raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
-        self.centres.centres.copy_(state["centres"])
-        self.generator.set_state(state["generator"])
+        self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
         self.progress = Progress(**state["progress"])
 
     def _state(self) -> dict[str, Any]:
@@ -223,10 +221,13 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "centres": self.centres.centres,
-            "generator": self.generator.get_state(),
+            "distillation": self.distillation.state_dict() if self.distillation is not None else {},
+            "classes": len(self.table),
             "progress": asdict(progress),
         }
+
+    def _save(self) -> None:
+        self._rows = checkpoint.save_run(self.run / "last.pt", self._state(), self.centres, self._rows)
 
     def share_done(self) -> float:
         """How much of the budget is spent, 0 to 1: what the schedule follows."""
@@ -239,7 +240,7 @@ class Trainer:
         """Run to the end of the budget, saving and measuring on the way."""
         config, progress = self.config, self.progress
         loader = DataLoader(
-            self.batches,
+            self.batches.part(self.processes.block(config.optim.batch)),
             batch_size=None,
             sampler=range(progress.step, _BEYOND),
             num_workers=config.workers,
@@ -255,7 +256,10 @@ class Trainer:
                 break
             losses.append(self._step(maps.float(), labels))
             progress.step += 1
-            progress.seconds, progress.cpu = time.monotonic() - began, cpu_seconds() - cpu_began
+            # All go by the clock of the first: the schedule and the end must be the same for everybody.
+            clock = torch.tensor([time.monotonic() - began, cpu_seconds() - cpu_began], dtype=torch.float64)
+            self.processes.follow_first([clock])
+            progress.seconds, progress.cpu = clock.tolist()
             if progress.step % 20 == 0:
                 self._log(losses)
                 losses = []
@@ -263,12 +267,12 @@ class Trainer:
                 self._measure()
                 measured = progress.seconds
             if progress.seconds - saved > 60 * config.checkpoint_minutes:
-                checkpoint.save(self.run / "last.pt", self._state())
+                self._save()
                 saved = progress.seconds
         if losses:
             self._log(losses)
         self._measure()
-        checkpoint.save(self.run / "last.pt", self._state())
+        self._save()
 
     def _step(self, maps: torch.Tensor, labels: torch.Tensor) -> float:
         optim, network = self.config.optim, self.network
@@ -276,9 +280,18 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        vectors = network.embed_maps(maps)
-        loss = self.centres.loss(vectors, labels, self.generator)
+        cells = network.cells(maps)
+        vectors = network.head(cells)
+        rng = np.random.default_rng([self.config.seed, self.progress.step, _NEGATIVES])
+        loss = self.centres.loss(vectors, labels, rng)
         reached = float(loss.detach())
+        if self.distillation is not None:
+            # Clean copies come last. Everybody compares those of all, and takes a part of the gradient.
+            own = len(self.processes.block(optim.batch))
+            clean = [self.processes.gather(part[own:]) for part in (cells, vectors, labels)]
+            term = self.distillation(*clean)
+            reached += float(term.detach())
+            loss = loss + term / self.processes.count
         if not math.isfinite(reached):
             raise TrainingError(
                 f"The loss is {reached} at step {self.progress.step}: start again with lower rates. The last "
@@ -286,6 +299,9 @@ class Trainer:
             )
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.processes.sum_gradients(network.parameters())
+        if self.distillation is not None:
+            self.processes.sum_gradients(self.distillation.parameters())
         nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], optim.clip)
         self.optimiser.step()
         self.centres.step(optim.centre_rate * factor)
@@ -322,15 +338,29 @@ class Trainer:
             checkpoint.save(self.run / "best.pt", self._state())
 
     def _write(self, **record: float) -> None:
+        if not self.processes.first:
+            return
         self.run.mkdir(parents=True, exist_ok=True)
         with (self.run / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + os.linesep)
 
 
-def _optimiser(network: EmbeddingNetwork, optim: OptimConfig) -> torch.optim.AdamW:
+def _silent(_: str) -> None:
+    """For all processes but the first: what they would say is said."""
+
+
+def _optimiser(
+    network: EmbeddingNetwork, optim: OptimConfig, distillation: Distillation | None
+) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices and kernels only. `peak` is each group's rate at the schedule's top."""
     groups: list[dict[str, Any]] = []
-    for module, rate in ((network.upper, optim.trunk_rate), (network.head, optim.head_rate)):
+    learning: list[tuple[nn.Module, float]] = [
+        (network.upper, optim.trunk_rate),
+        (network.head, optim.head_rate),
+    ]
+    if distillation is not None:
+        learning.append((distillation, optim.head_rate))
+    for module, rate in learning:
         for decayed in (True, False):
             chosen = [p for p in module.parameters() if p.requires_grad and (p.ndim > 1) == decayed]
             groups.append(

@@ -11,8 +11,10 @@ from docdex.errors import InvalidSetting
 from docdex.evaluation import threshold_table
 from docdex.models import write_passport
 from docdex.training.export import export_model
+from docdex.training.quantize import quantize_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from docdex.models import Passport
@@ -27,18 +29,28 @@ def release_model(
     benchmark: Path,
     target_fpr: float,
     margin: float,
+    calibrate: Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> Passport:
     """Export a run with a passport whose default thresholds let at most `target_fpr` of strangers through.
 
     run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr: per
     probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
-    difference of similarities.
+    difference of similarities. calibrate: folder of pages; with it, the model is written in 8-bit integers
+    whose ranges are found on them, and thresholds are its own. say: is told what that cost.
 
-    Raises what `export_model` and `threshold_table` raise; InvalidSetting for a target that the table lacks.
+    Raises what `export_model`, `quantize_model` and `threshold_table` raise; InvalidSetting for a target that
+    the table lacks.
     """
     passport = export_model(
         run, output, name=name, licence=licence, default_threshold=1.0, default_margin=margin
     )
+    if calibrate is not None:
+        passport, loss = quantize_model(output, calibrate, say=say)
+        say(
+            f"int8: cosine to the float model {loss.mean_cosine:.4f} on average, {loss.least_cosine:.4f} at "
+            f"least, on {loss.measured} pages; ranges from {loss.calibrated} others"
+        )
     # The model itself must measure its thresholds, so it is first written with one that claims nothing.
     table = threshold_table(benchmark, OnnxEmbedder.open(output), data=benchmark.name)
     chosen = [

@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from docdex.embedder import UPRIGHT
 from docdex.errors import EmptySource
 from docdex.evaluation.peers import unit_length
 from docdex.images import Page, read_pages
 from docdex.preprocess import squeeze
+from docdex.training.backbones import build_trunk
 from docdex.training.export import to_onnx
-from docdex.training.network import TRUNK_CHANNELS, lite0_trunk
 from docdex.training.views import open_session
 
 if TYPE_CHECKING:
@@ -34,10 +33,12 @@ _INPUTS_AT_ONCE = 32
 
 
 class UntrainedTrunk:
-    """Pages to maps of stride 16, in ONNX Runtime on one thread. Raises what `lite0_trunk` raises."""
+    """Pages to maps of stride 16, in ONNX Runtime on one thread. Raises what `build_trunk` raises."""
 
     def __init__(self) -> None:
-        self._session = open_session(to_onnx(nn.Sequential(*lite0_trunk()), SIDE, "maps"))
+        trunk = build_trunk("lite0")
+        self._channels = trunk.channels
+        self._session = open_session(to_onnx(trunk.whole, SIDE, "maps"))
 
     def maps(
         self, pages: Sequence[NDArray[np.uint8]], rotations: tuple[int, ...] = UPRIGHT
@@ -50,7 +51,7 @@ class UntrainedTrunk:
             self._session.run(None, {"images": inputs[start : start + _INPUTS_AT_ONCE]})[0]
             for start in range(0, len(inputs), _INPUTS_AT_ONCE)
         ]
-        return np.concatenate(maps).reshape(len(pages), len(rotations), TRUNK_CHANNELS, CELLS, CELLS)
+        return np.concatenate(maps).reshape(len(pages), len(rotations), self._channels, CELLS, CELLS)
 
 
 class GridPeer:

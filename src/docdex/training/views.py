@@ -28,31 +28,44 @@ _PAGES_AT_ONCE = 4
 
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Batch number -> maps (B, 40, S / 8, S / 8) float16 of the frozen half, class numbers (B,) int64.
+    """Batch number -> maps of the frozen part, class numbers (B,) int64.
 
-    lower: the frozen half as ONNX bytes; each process opens its own session.
+    maps: (B, C, S / f, S / f) float16 where f is `model.frozen_stride`; (B, 40, S / 8, S / 8) of `lite0`.
+    lower: the frozen part as ONNX bytes; each process opens its own session. places: the part of each batch
+    that is made, by default all of it; the parts of several processes make up the same batch. With `distil`,
+    clean copies of some of the batch's pages follow its views, `distil.clean` of a whole batch.
     """
 
-    def __init__(self, config: TrainConfig, table: ClassTable, lower: bytes) -> None:
+    def __init__(
+        self, config: TrainConfig, table: ClassTable, lower: bytes, places: range | None = None
+    ) -> None:
         self.config, self.table, self._lower = config, table, lower
+        self.places = places or range(config.optim.batch)
         self._session: onnxruntime.InferenceSession | None = None
         cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
-        self._cumulative = np.cumsum(table.probabilities)
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         batch = self.config.optim.batch
         # Stratified over the class distribution: a batch holds few repeats and all kinds.
         rng = np.random.default_rng([self.config.seed, number])
         ranks = (np.arange(batch) + rng.random(batch)) / batch
-        # Sums of shares end a rounding error away from 1.
-        ranks = np.minimum(ranks, self._cumulative[-1] - 1e-12)
-        classes = np.searchsorted(self._cumulative, ranks, side="right").astype(np.int64)
-        seeds = ([self.config.seed, number, place] for place in range(batch))
+        classes = self.table.draw(ranks)
         views = [
-            self.view(int(chosen), np.random.default_rng(seed))
-            for chosen, seed in zip(classes, seeds, strict=True)
+            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
+            for place in self.places
         ]
-        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(classes)
+        chosen = classes[self.places.start : self.places.stop]
+        if (distil := self.config.distil) is not None:
+            copied = np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)
+            clean = classes[copied[(copied >= self.places.start) & (copied < self.places.stop)]]
+            side = self.config.model.side
+            views += [clean_image(self.config, self.table, int(each), side) for each in clean]
+            chosen = np.concatenate([chosen, clean])
+        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(chosen)
+
+    def part(self, places: range) -> Batches:
+        """The same batches, of which only these places are made."""
+        return Batches(self.config, self.table, self._lower, places)
 
     def view(self, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """One training image of a class, (3, S, S) float32."""
@@ -61,14 +74,14 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         if rng.random() < data.fields:
             donor = self.table.pages[int(rng.integers(len(self.table.pages)))]
             # Templates bring other data of their own; images need all of it.
-            most = 1.0 if self.table.image[number] >= 0 else 0.4
+            most = 1.0 if number < len(self.table) - self.table.templates else 0.4
             page = change_fields(page, donor, rng, rng.uniform(0, most))
         severity = rng.uniform(*data.severity)
         take = scan if data.scans and rng.random() < data.scans else capture
         return prepare(take(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
 
     def maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Maps (N, 40, S / 8, S / 8) float32 of images (N, 3, S, S) float32."""
+        """Maps of the frozen part, float32, of images (N, 3, S, S) float32."""
         if self._session is None:
             self._session = open_session(self._lower)
         parts = np.split(images, range(_PAGES_AT_ONCE, len(images), _PAGES_AT_ONCE))
@@ -99,9 +112,14 @@ class CleanVectors(Dataset[torch.Tensor]):
             self._session = open_session(self._model)
         images = []
         for chosen in range(number * self.chunk, min((number + 1) * self.chunk, len(self.table))):
-            rng = np.random.default_rng([self.config.seed, chosen, 1 << 30])
-            images.append(prepare(np.ascontiguousarray(self.table.page(chosen, rng)), self.config.model.side))
+            images.append(clean_image(self.config, self.table, chosen, self.config.model.side))
         return torch.from_numpy(np.asarray(self._session.run(None, {"images": np.stack(images)})[0]))
+
+
+def clean_image(config: TrainConfig, table: ClassTable, number: int, side: int) -> NDArray[np.float32]:
+    """A class's page as it is, (3, side, side) float32: always the same one, of templates too."""
+    rng = np.random.default_rng([config.seed, number, 1 << 30])
+    return prepare(np.ascontiguousarray(table.page(number, rng)), side)
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:

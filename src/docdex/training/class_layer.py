@@ -1,0 +1,85 @@
+"""Make the layer of class centres that a config describes, each process its block of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+
+from docdex.training.margins import ArcFace, Combined, CosFace, Softmax
+from docdex.training.optim import RowAdamW, RowDescent, RowMomentum
+from docdex.training.partial_fc import PartialFC
+from docdex.training.rows import zeros
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from docdex.training.config import LossConfig, OptimConfig, TrainConfig
+    from docdex.training.optim import RowOptimiser
+    from docdex.training.processes import Processes
+
+_REMEMBERED = {"descent": (), "momentum": ("momentum",), "adamw": ("first", "second")}
+"""Tables of the centres' shape that an optimiser keeps."""
+_SPREAD = 0.3
+"""How far from a class's first centre its other ones start, as a share of its length."""
+
+
+def build_margin(loss: LossConfig) -> Softmax:
+    """The margin a config asks for."""
+    if loss.kind == "combined":
+        return Combined(loss.scale, *loss.margins)
+    if loss.kind == "softmax":
+        return Softmax(loss.scale)
+    return (ArcFace if loss.kind == "arcface" else CosFace)(loss.scale, loss.margin)
+
+
+def build_class_layer(config: TrainConfig, classes: int, processes: Processes, scratch: Path) -> PartialFC:
+    """A layer of this process's centres, all zero: to be filled.
+
+    scratch: folder in which the tables are mapped when they take more than `centre_memory`. Raises
+    TrainingError when they do not fit there either.
+    """
+    loss, optim = config.loss, config.optim
+    rows, dimension = len(processes.block(classes)), config.model.dimension
+    shape = (rows, dimension) if loss.subcentres == 1 else (rows, loss.subcentres, dimension)
+    names = _REMEMBERED[optim.centres]
+    size = math.prod(shape) * 4 * (1 + len(names)) + 8 * rows
+    folder = scratch if size > config.centre_memory * 2**30 else None
+    tables = {name: zeros(shape, torch.float32, folder) for name in names}
+    if names:
+        tables["touched"] = zeros((rows,), torch.int64, folder)
+    return PartialFC(
+        zeros(shape, torch.float32, folder),
+        margin=build_margin(loss),
+        sampled=loss.sampled,
+        optimiser=_optimiser(optim, tables),
+        processes=processes,
+        classes=classes,
+    )
+
+
+def _optimiser(optim: OptimConfig, tables: dict[str, Tensor]) -> RowOptimiser:
+    if optim.centres == "momentum":
+        return RowMomentum(tables, momentum=optim.centre_momentum, decay=optim.centre_decay)
+    if optim.centres == "adamw":
+        return RowAdamW(tables, decay=optim.centre_decay)
+    return RowDescent()
+
+
+def starting_centres(vectors: Tensor, shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Centres of unit length at vectors (n, D) of the classes' pages.
+
+    shape: that of a class's row, (D,), or (K, D) for sub-centres: the first of these starts at the vector,
+    the others a little aside, or they would never part.
+    """
+    unit = F.normalize(vectors)
+    if len(shape) == 1:
+        return unit
+    centres = unit[:, None].repeat(1, shape[0], 1)
+    aside = torch.randn((len(unit), shape[0] - 1, shape[1]), generator=generator)
+    centres[:, 1:] += _SPREAD * F.normalize(aside, dim=-1)
+    return F.normalize(centres, dim=-1)

@@ -1,0 +1,330 @@
+"""Learn from a teacher: its maps before the margin loss begins, its word on clean pages beside it.
+
+The clean copies take part in the margin loss as well, so what a teacher adds is only known against a run with
+the same copies and no teacher: `distil.loss = "none"`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from docdex.errors import TrainingError
+from docdex.training.classes import expand
+from docdex.training.config import DistilConfig
+from docdex.training.export import to_onnx
+from docdex.training.teachers import TaughtOutputs, Teacher, digest_of, open_teacher
+from docdex.training.views import Batches, clean_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from docdex.training.classes import ClassTable
+    from docdex.training.config import TrainConfig
+    from docdex.training.network import EmbeddingNetwork
+    from docdex.training.processes import Processes
+
+LossName = Literal["map_cosine", "map_smooth_l1", "cosine", "similarities", "relational", "published", "none"]
+_MAP_LOSSES = ("map_cosine", "map_smooth_l1")
+_LESSONS = range(2 << 24, 3 << 24)
+"""Numbers of batches that no run reaches: views to learn maps on."""
+_PROJECTED = ("cosine", "published")
+"""Losses that compare number by number, and so need as many of them as the teacher has."""
+
+
+def map_cosine(student: Tensor, teacher: Tensor) -> Tensor:
+    """One minus the cosine of each cell, averaged: heads look at directions only.
+
+    student, teacher: (N, C, G, G). Returns a scalar in 0 to 2.
+    """
+    return 1 - F.cosine_similarity(student, teacher, dim=1).mean()
+
+
+def map_smooth_l1(student: Tensor, teacher: Tensor, *, beta: float = 2.0) -> Tensor:
+    """Smooth L1 of cells that are whitened each by its own mean and deviation (arXiv 2205.14141).
+
+    student, teacher: (N, C, G, G). beta: where the square ends and the line begins. Returns a scalar.
+    """
+    one, other = (F.layer_norm(maps.movedim(1, -1), maps.shape[1:2]) for maps in (student, teacher))
+    return F.smooth_l1_loss(one, other, beta=beta)
+
+
+def cosine(student: Tensor, teacher: Tensor) -> Tensor:
+    """One minus the cosine of vectors (N, D), averaged. Returns a scalar in 0 to 2."""
+    return 1 - F.cosine_similarity(student, teacher, dim=1).mean()
+
+
+def softened_similarities(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
+    """KL divergence of how each vector's cosines to the others are distributed (arXiv 2101.04731).
+
+    Softmax of cosine / temperature over the rest of the batch, the teacher's against the student's. The
+    dimensions may differ. student: (N, D), teacher: (N, E), N at least 2. Returns a scalar, times the squared
+    temperature so that gradients keep their size (arXiv 1503.02531).
+    """
+    logs = [
+        F.log_softmax(_without_diagonal(_cosines(vectors)) / temperature, dim=1)
+        for vectors in (student, teacher)
+    ]
+    return F.kl_div(logs[0], logs[1], reduction="batchmean", log_target=True) * temperature**2
+
+
+def relational(student: Tensor, teacher: Tensor) -> Tensor:
+    """Relational knowledge distillation of distances and angles (arXiv 1904.05068), at its 1 to 2.
+
+    Distances in units of the batch's mean; angles at each vector between any two others, as cosines. The
+    dimensions may differ. student: (N, D), teacher: (N, E), N at least 3. Returns a scalar.
+    """
+    one, other = F.normalize(student), F.normalize(teacher)
+    distances = F.smooth_l1_loss(_distances(one), _distances(other))
+    return distances + 2 * F.smooth_l1_loss(_angles(one), _angles(other))
+
+
+def published(student: Tensor, teacher: Tensor) -> Tensor:
+    """KL divergence of soft-maxed unit vectors without temperature, as the published recogniser had it.
+
+    A softmax of numbers between -1 and 1 is all but flat: the loss is about (1 - cosine) / D, orders below
+    any margin loss. Here to be compared with. student, teacher: (N, D). Returns a scalar.
+    """
+    logs = [F.log_softmax(F.normalize(vectors), dim=1) for vectors in (student, teacher)]
+    return F.kl_div(logs[0], logs[1], reduction="batchmean", log_target=True)
+
+
+def _cosines(vectors: Tensor) -> Tensor:
+    unit = F.normalize(vectors)
+    return unit @ unit.T
+
+
+def _without_diagonal(square: Tensor) -> Tensor:
+    """(N, N) to (N, N - 1): nothing is compared with itself."""
+    count = len(square)
+    return square.flatten()[1:].view(count - 1, count + 1)[:, :-1].reshape(count, count - 1)
+
+
+def _distances(unit: Tensor) -> Tensor:
+    # From cosines, with a floor: the square root of nothing has no gradient.
+    squares = (2 - 2 * _without_diagonal(unit @ unit.T)).clamp_min(1e-8)
+    distances = squares.sqrt()
+    return distances / distances.mean()
+
+
+def _angles(vectors: Tensor) -> Tensor:
+    """(N, N, N): cosine of the angle at the first of each three."""
+    differences = F.normalize(vectors[None] - vectors[:, None], dim=2)
+    return differences @ differences.transpose(1, 2)
+
+
+class Distillation(nn.Module):
+    """The term beside the margin loss: the student's clean copies against what the teacher said of them.
+
+    taught: output of each class's clean page, one row a class, gathered by class number. channels, dimension:
+    of the student's maps and vectors. A projection that is thrown away after training stands between the two
+    where a loss needs the same number of numbers.
+    """
+
+    def __init__(self, config: DistilConfig, taught: Taught, channels: int, dimension: int) -> None:
+        super().__init__()
+        self.config, self.taught = config, taught
+        shape = taught.shape
+        self.projection: nn.Module = nn.Identity()
+        if config.loss in _MAP_LOSSES:
+            if len(shape) != 3:
+                raise TrainingError(
+                    f"distil.loss {config.loss} needs maps; the teacher gives vectors {shape}."
+                )
+            if shape[0] != channels:
+                self.projection = nn.Conv2d(channels, shape[0], 1)
+        elif config.loss in _PROJECTED and math.prod(shape) != dimension:
+            self.projection = nn.Linear(dimension, math.prod(shape))
+
+    def forward(self, cells: Tensor, vectors: Tensor, labels: Tensor) -> Tensor:
+        """The weighted loss of clean copies, a scalar.
+
+        cells: (N, C, G, G) trunk maps; vectors: (N, D); labels: (N,) class numbers.
+        """
+        name, teacher = self.config.loss, self.taught[labels]
+        if name in _MAP_LOSSES:
+            student = self.projection(cells)
+            teacher = F.adaptive_avg_pool2d(teacher, student.shape[2:])
+            loss = map_cosine(student, teacher) if name == "map_cosine" else map_smooth_l1(student, teacher)
+            return self.config.weight * loss
+        student, teacher = self.projection(vectors), teacher.flatten(1)
+        if name == "similarities":
+            loss = softened_similarities(student, teacher, temperature=self.config.temperature)
+        else:
+            loss = {"cosine": cosine, "relational": relational, "published": published}[name](
+                student, teacher
+            )
+        return self.config.weight * loss
+
+
+class Taught:
+    """What a teacher says of every class's clean page: rows of its file, one a class."""
+
+    def __init__(self, outputs: TaughtOutputs, rows: NDArray[np.int64]) -> None:
+        self._records, self._rows = outputs.records(), rows
+        self.shape: tuple[int, ...] = self._records.dtype["output"].shape
+
+    def __getitem__(self, labels: Tensor) -> Tensor:
+        """Outputs (N, ...) float32 of class numbers (N,)."""
+        return torch.from_numpy(self._records["output"][self._rows[labels.numpy()]].astype(np.float32))
+
+    @classmethod
+    def gather(
+        cls, config: TrainConfig, table: ClassTable, teacher: Teacher, folder: Path, *, at_once: int = 64
+    ) -> Taught:
+        """Ask the teacher about every class's clean page that it was not asked about before.
+
+        folder: of the kept outputs. Works in the config's worker processes. Raises TrainingError when the
+        file cannot be written.
+        """
+        outputs = TaughtOutputs(folder, teacher)
+        lessons = _Lessons(config, table, teacher, outputs.digests(), at_once)
+        rows: list[int] = []
+        for digests, new, said in DataLoader(lessons, batch_size=None, num_workers=config.workers):
+            unseen = [place for place, digest in enumerate(new) if digest not in outputs]
+            if unseen:
+                outputs.append([new[place] for place in unseen], said.numpy()[unseen])
+            rows += [outputs.row(digest) for digest in digests]
+        return cls(outputs, np.array(rows, dtype=np.int64))
+
+
+_Lesson = tuple[list[bytes], list[bytes], Tensor]
+
+
+class _Lessons(Dataset[_Lesson]):
+    """Chunk number -> digests of its classes' clean pages, those of them not known, the teacher's outputs."""
+
+    def __init__(
+        self, config: TrainConfig, table: ClassTable, teacher: Teacher, known: frozenset[bytes], at_once: int
+    ) -> None:
+        self._config, self._table, self._teacher = config, table, teacher
+        self._known, self._at_once = known, at_once
+        self._asked: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+
+    def __len__(self) -> int:
+        return (len(self._table) + self._at_once - 1) // self._at_once
+
+    def __getitem__(self, number: int) -> _Lesson:
+        chosen = range(number * self._at_once, min((number + 1) * self._at_once, len(self._table)))
+        images = [clean_image(self._config, self._table, each, self._teacher.side) for each in chosen]
+        digests = [digest_of(image) for image in images]
+        new = {
+            digest: image for digest, image in zip(digests, images, strict=True) if digest not in self._known
+        }
+        if not new:
+            return digests, [], torch.empty(0, *self._teacher.shape)
+        if self._asked is None:
+            self._asked = self._teacher.open()
+        return digests, list(new), torch.from_numpy(self._asked(np.stack(list(new.values()))))
+
+
+def listen(
+    config: TrainConfig,
+    table: ClassTable,
+    network: EmbeddingNetwork,
+    processes: Processes,
+    say: Callable[[str], None],
+) -> Distillation | None:
+    """The term that a config asks for, its teacher asked about every class's clean page; None without one.
+
+    The first process asks, the others read what it was told. Raises what `open_teacher` and `Taught.gather`
+    raise, TrainingError for a loss that does not go with the teacher.
+    """
+    distil = config.distil
+    if distil is None or distil.loss == "none":
+        return None
+    say(f"asking {distil.teacher} about {len(table)} clean pages")
+    teacher, folder = open_teacher(distil, config.model.side), expand(distil.cache)
+    taught: Taught | None = None
+    with processes.together():
+        if processes.first:
+            taught = Taught.gather(config, table, teacher, folder)
+    if taught is None:
+        taught = Taught.gather(config, table, teacher, folder)
+    distillation = Distillation(distil, taught, network.channels, config.model.dimension)
+    processes.follow_first(distillation.state_dict().values())
+    return distillation
+
+
+def learn_maps(
+    config: TrainConfig, table: ClassTable, network: EmbeddingNetwork, say: Callable[[str], None]
+) -> None:
+    """Let a network's trunk learn a teacher's maps on the run's own views, for `model.distil_minutes`.
+
+    Raises what `open_teacher` raises, TrainingError for a teacher that gives vectors.
+    """
+    model = config.model
+    teacher = open_teacher(config.distil or DistilConfig(), model.side)
+    if len(teacher.shape) != 3:
+        raise TrainingError("model.distil_minutes needs a distil.teacher that gives maps.")
+    ask = teacher.open()
+    # Images: a teacher cannot start from the student's frozen part.
+    images = Batches(config, table, to_onnx(nn.Identity(), model.side, "maps"))
+    views = DataLoader(images, batch_size=None, sampler=_LESSONS, num_workers=config.workers)
+    distil_maps(
+        nn.Sequential(network.lower, network.upper),
+        lambda images: torch.from_numpy(ask(resize_images(images, teacher.side).numpy())),
+        (batch[0].float() for batch in views),
+        minutes=model.distil_minutes,
+        say=say,
+    )
+
+
+def resize_images(images: Tensor, side: int) -> Tensor:
+    """Images (N, 3, S, S) as a teacher of another side takes them, (N, 3, side, side)."""
+    if images.shape[-1] == side:
+        return images
+    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+
+
+def distil_maps(
+    student: nn.Module,
+    teacher: Callable[[Tensor], Tensor],
+    batches: Iterable[Tensor],
+    *,
+    minutes: float,
+    rate: float = 2e-3,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Train `student` to give the teacher's maps, up to each cell's length; the number of steps taken.
+
+    teacher: images (N, 3, S, S) -> maps (N, C, G, G), without gradient. batches: images, as many as the time
+    needs. Where the student has other channels or another grid, a projection is learned that is thrown away,
+    and the teacher's grid is pooled.
+    """
+    began, steps = time.monotonic(), 0
+    projection: nn.Module | None = None
+    optimiser = torch.optim.AdamW(
+        [p for p in student.parameters() if p.requires_grad], lr=rate, weight_decay=0.01
+    )
+    student.train()
+    for images in batches:
+        done = (time.monotonic() - began) / (60 * minutes)
+        if done >= 1:
+            break
+        maps, taught = student(images.contiguous(memory_format=torch.channels_last)), teacher(images)
+        if projection is None:
+            projection = nn.Identity()
+            if maps.shape[1] != taught.shape[1]:
+                projection = nn.Conv2d(maps.shape[1], taught.shape[1], 1)
+                optimiser.add_param_group({"params": list(projection.parameters())})
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (steps + 1) / 50) * (1 - done)
+        loss = map_cosine(projection(maps), F.adaptive_avg_pool2d(taught, maps.shape[2:]))
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimiser.step()
+        steps += 1
+        if steps % 20 == 0:
+            say(f"distilling: step {steps} loss {float(loss.detach()):.4f}")
+    return steps

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train")
+
+import torch
+
+from docdex.capture import capture
+from docdex.embedder import OnnxEmbedder, issue_passport
+from docdex.errors import TrainingError
+from docdex.models import Passport, read_passport
+from docdex.preprocess import prepare
+from docdex.training.config import ModelConfig
+from docdex.training.export import to_onnx
+from docdex.training.network import EmbeddingNetwork
+from docdex.training.quantize import Loss, quantize_model
+from docdex.training.templates import draw
+
+SIDE = 64
+
+
+def photo(number: int) -> np.ndarray:
+    rng = np.random.default_rng(number)
+    return capture(draw(number, rng), rng)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    for number in range(24):
+        cv2.imwrite(str(folder / f"{number}.png"), photo(number))
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def float_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose head is a projection of pages: nothing trained, but no noise either."""
+    torch.manual_seed(0)
+    network = EmbeddingNetwork.build(ModelConfig(side=SIDE, squeeze=16, dimension=32)).eval()
+    with torch.no_grad():
+        images = torch.from_numpy(np.stack([prepare(photo(number), SIDE) for number in range(100, 148)]))
+        network.head.start_from(network.upper(network.lower(images)))
+    path = tmp_path_factory.mktemp("model") / "float.onnx"
+    path.write_bytes(to_onnx(network, SIDE, "vectors"))
+    issue_passport(
+        path,
+        name="tiny",
+        licence="CC0-1.0",
+        default_threshold=0.6,
+        default_margin=0.02,
+        training={"steps": 6},
+        measured={"score": 0.5},
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def quantised(
+    float_model: Path, pages: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Passport, Loss, list[str]]:
+    folder = tmp_path_factory.mktemp("int8")
+    path = Path(shutil.copy(float_model, folder / "int8.onnx"))
+    shutil.copy(float_model.with_suffix(".json"), path.with_suffix(".json"))
+    told: list[str] = []
+    return path, *quantize_model(path, pages, say=told.append), told
+
+
+Quantised = tuple[Path, Passport, Loss, list[str]]
+
+
+def test_an_int8_model_is_smaller_and_says_nearly_the_same(float_model: Path, quantised: Quantised) -> None:
+    path, _, loss, _ = quantised
+    assert path.stat().st_size < 0.45 * float_model.stat().st_size
+    assert (loss.calibrated, loss.measured) == (12, 12)
+    assert 0.95 < loss.mean_cosine < 1
+    assert 0.9 < loss.least_cosine <= loss.mean_cosine
+    unseen = [photo(number) for number in range(200, 206)]
+    one, other = (OnnxEmbedder.open(model).embed(unseen)[:, 0] for model in (float_model, path))
+    assert np.sum(one * other, axis=1).min() > 0.9
+
+
+def test_its_passport_is_its_own_and_names_the_float_model(float_model: Path, quantised: Quantised) -> None:
+    path, issued, loss, _ = quantised
+    passport, before = read_passport(path), read_passport(float_model)
+    assert passport == issued
+    assert passport.digest != before.digest
+    assert passport.contract != before.contract
+    assert (passport.name, passport.default_margin) == ("tiny", 0.02)
+    assert passport.training == {
+        "steps": 6,
+        "int8": {"float_digest": before.digest, "calibration_pages": 12},
+    }
+    assert passport.measured["int8"]["least_cosine"] == round(loss.least_cosine, 5)
+    assert "score" not in passport.measured
+
+
+def test_a_page_gives_an_int8_model_the_same_vector_alone_and_in_a_batch(quantised: Quantised) -> None:
+    embedder = OnnxEmbedder.open(quantised[0])
+    some = [photo(number) for number in range(5)]
+    together = embedder.embed(some)
+    alone = np.concatenate([embedder.embed([page]) for page in some])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+def test_convolutions_of_the_trunk_are_quantised_and_the_head_computes_in_float(quantised: Quantised) -> None:
+    graph = onnx.load(quantised[0]).graph
+    made_by = {name: node for node in graph.node for name in node.output}
+    kinds = {part.name: part.data_type for part in graph.initializer}
+    for node in graph.node:
+        inside = [made_by[name].op_type for name in node.input[:2] if name in made_by]
+        if node.op_type == "Conv" and not node.name.startswith("/head/"):
+            assert inside == ["DequantizeLinear", "DequantizeLinear"]
+        if node.op_type == "Gemm":
+            weight = made_by[node.input[1]]
+            assert kinds[weight.input[0]] == onnx.TensorProto.INT8
+            assert made_by[node.input[0]].op_type != "DequantizeLinear"
+
+
+def test_a_page_that_cannot_be_read_is_told_and_left_out(quantised: Quantised) -> None:
+    (told,) = quantised[3]
+    assert "broken.png" in told
+
+
+def test_too_few_pages_are_refused_and_the_float_model_stays(
+    float_model: Path, pages: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    shutil.copy(pages / "0.png", few)
+    before = float_model.read_bytes()
+    with pytest.raises(TrainingError, match="1 pages that can be read; at least two"):
+        quantize_model(float_model, few)
+    assert float_model.read_bytes() == before
