@@ -25,8 +25,7 @@ from docdex import errors, models
 from docdex.calibration import pages_needed
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST = ROOT / "results" / "first.json"
-RESULTS = found if (found := FIRST.with_name("benchmark.json")).exists() else FIRST
+RESULTS = ROOT / "results" / "first.json"
 CONFIG = ROOT / "configs" / "first.toml"
 
 _MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
@@ -101,7 +100,7 @@ def write_growth() -> str:
 def write_results(name: str = "summary") -> str:
     """A table of what was measured, ours beside the baselines."""
     if not RESULTS.exists():
-        return "*Not measured yet: `docdex evaluate` writes `results/benchmark.json`.*"
+        return "*Not measured yet: `docdex evaluate` writes `results/first.json`.*"
     from docdex.evaluation import markdown_table, read_results
 
     return markdown_table(read_results(RESULTS), name)
