@@ -138,6 +138,17 @@ def test_other_pages_are_left_whole(page: NDArray[np.uint8]) -> None:
     assert cut_margins(page).shape == page.shape
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    height=st.integers(1, 60), width=st.integers(1, 300), dots=st.integers(0, 30), seed=st.integers(0, 999)
+)
+def test_of_a_page_of_any_shape_something_is_left(height: int, width: int, dots: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    page = np.full((height, width, 3), 250, dtype=np.uint8)
+    page[rng.integers(0, height, dots), rng.integers(0, width // 3 + 1, dots).clip(0, width - 1)] = 10
+    assert cut_margins(page).size > 0
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_cut_page_that_was_turned_is_the_input_turned(turns: int) -> None:
     page = printed_sheet(RECEIPT)

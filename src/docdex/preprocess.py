@@ -63,7 +63,7 @@ def squeeze(pixels: Pixels, side: int) -> NDArray[np.float32]:
 def cut_margins(pixels: Pixels) -> Pixels:
     """The part of a page that is printed, if that is small: a receipt scanned on a sheet of A4.
 
-    Where print covers more than a third or so, the page is given back whole: margins are part of a layout,
+    Where print covers three tenths or more, the page is given back whole: margins are part of a layout,
     and a cut that depends on the last word of a line would move everything for nothing.
 
     pixels: (H, W, 3) uint8 RGB. Returns a view of them.
@@ -81,9 +81,9 @@ def cut_margins(pixels: Pixels) -> Pixels:
     if not 0 < (right - left) * (bottom - top) < _SPARSE * rows * columns:
         return pixels
     beside, above = _KEPT * (right - left), _KEPT * (bottom - top)
-    x0, x1 = max(0.0, left - beside) / columns, min(float(columns), right + beside) / columns
-    y0, y1 = max(0.0, top - above) / rows, min(float(rows), bottom + above) / rows
-    return pixels[round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)]
+    across = _scaled(left - beside, right + beside, columns, width)
+    down = _scaled(top - above, bottom + above, rows, height)
+    return pixels[down, across]
 
 
 def _find_print(page: Pixels) -> NDArray[np.uint8]:
@@ -119,3 +119,9 @@ def _extent(counts: NDArray[np.integer]) -> tuple[int, int]:
     inside = np.flatnonzero(np.cumsum(counts) > stray)
     backwards = np.flatnonzero(np.cumsum(counts[::-1]) > stray)
     return (int(inside[0]), len(counts) - int(backwards[0])) if len(inside) else (0, 0)
+
+
+def _scaled(start: float, stop: float, looked_at: int, pixels: int) -> slice:
+    """Rows or columns of the page of those of the picture looked at: inside the page, at least one."""
+    first = min(round(max(0.0, start) / looked_at * pixels), pixels - 1)
+    return slice(first, max(round(min(float(looked_at), stop) / looked_at * pixels), first + 1))

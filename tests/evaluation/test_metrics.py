@@ -13,7 +13,6 @@ from docdex.evaluation.metrics import (
     auroc,
     detection_and_identification_rate,
     false_positive_rate,
-    fnir_at_fpir,
     oscr_area,
     oscr_curve,
     pair_scores,
@@ -148,16 +147,6 @@ def test_dir_counts_probes_that_are_right_and_above_the_strangers(
 probes = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
 
 
-@given(probes, coarse, targets)
-def test_the_fnir_is_what_is_missed_or_mistaken(
-    asked: list[tuple[int, bool]], others: list[int], target: float
-) -> None:
-    best, correct, strangers = floats([b for b, _ in asked]), np.array([c for _, c in asked]), floats(others)
-    threshold = threshold_at_fpr(strangers, target)
-    expected = np.mean((best < threshold) | ~correct)
-    assert fnir_at_fpir(best, correct, strangers, target) == pytest.approx(expected)
-
-
 @given(probes, coarse)
 def test_the_oscr_curve_holds_every_threshold_and_nothing_else(
     asked: list[tuple[int, bool]], others: list[int]
@@ -226,7 +215,6 @@ EMPTY, SOME = np.array([]), np.array([0.5])
         false_positive_rate(EMPTY, 0.5),
         detection_and_identification_rate(EMPTY, EMPTY.astype(bool), SOME, 0.1),
         detection_and_identification_rate(SOME, np.array([True]), EMPTY, 0.1),
-        fnir_at_fpir(SOME, np.array([True]), EMPTY, 0.1),
         oscr_area(SOME, np.array([True]), EMPTY),
         oscr_area(EMPTY, EMPTY.astype(bool), SOME),
     ],

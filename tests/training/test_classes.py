@@ -10,6 +10,7 @@ import pytest
 from docdex.errors import TrainingError
 from docdex.training.classes import ClassTable, expand, one_of_24
 from docdex.training.config import DataConfig, SourceConfig, read_config
+from docdex.training.templates import draw
 
 
 def silent(_: str) -> None:
@@ -36,9 +37,9 @@ def folder_of(path: Path, count: int) -> Path:
 def test_each_image_and_each_image_turned_and_each_template_is_a_class(tiny_run: Path) -> None:
     classes = table(tiny_run)
     assert len(classes) == 12 * 2 + 20
-    templates = classes.template_of(np.arange(len(classes)))
-    assert (templates[:24] < 0).all()
-    assert templates[24:].tolist() == list(range(20))
+    for template in range(20):
+        page = classes.page(24 + template, np.random.default_rng(0))
+        assert np.array_equal(page, draw(template, np.random.default_rng(0), classes.pictures))
 
 
 def test_a_turned_class_is_its_image_turned_by_a_quarter_or_a_half(tiny_run: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 
 import torch
+from dying import killed_after_saves
 from torch import Tensor, nn
 
 from docdex.errors import TrainingError
@@ -214,19 +215,8 @@ def test_a_run_with_a_teacher_learns_its_projection_and_resumes_as_if_never_kill
     assert whole.distillation is not None
     before = {name: value.clone() for name, value in whole.distillation.state_dict().items()}
     whole.train()
-    saved, saves = checkpoint.save, 0
-
-    def save_then_die(path: Path, state: dict[str, object]) -> None:
-        nonlocal saves
-        saved(path, state)
-        saves += 1
-        if saves == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save", save_then_die)
-        with pytest.raises(KeyboardInterrupt):
-            Trainer(config, tmp_path / "killed", say=lambda _: None).train()
+    with killed_after_saves(3):
+        Trainer(config, tmp_path / "killed", say=lambda _: None).train()
     Trainer(config, tmp_path / "killed", resume=True, say=lambda _: None).train()
     one, other = (checkpoint.load(tmp_path / run / "last.pt") for run in ("whole", "killed"))
     for part in ("network", "distillation"):

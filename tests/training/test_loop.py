@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 
 import torch
+from dying import killed_after_saves
 
 from docdex.errors import TrainingError
 from docdex.preprocess import prepare
@@ -89,20 +90,8 @@ def test_killed_and_resumed_a_run_ends_with_the_weights_of_one_that_was_not(
     tiny_run: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = read_config(tiny_run)
-    checkpoint_save = checkpoint.save
-    saves = 0
-
-    def save_then_die(path: Path, state: dict[str, Any]) -> None:
-        nonlocal saves
-        checkpoint_save(path, state)
-        saves += 1
-        if saves == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save", save_then_die)
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path / "killed")
+    with killed_after_saves(3):
+        train(config, tmp_path / "killed")
     assert checkpoint.load(tmp_path / "killed" / "last.pt")["step"] == 3
     resumed = train(config, tmp_path / "killed", resume=True)
     uninterrupted = load(trained)

@@ -28,7 +28,7 @@ from docdex.evaluation.protocol import (
 from docdex.evaluation.results import Bounds, Interval, Intervals, PairIntervals, TurnedIntervals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -119,19 +119,7 @@ def _rank1(resampling: Resampling, draws: Sequence[Identification], capture: Cap
 
 
 def _detection(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> Bounds:
-    rates = []
-    for outcome in draws:
-        mask = of_capture(resampling.benchmark, outcome.probes, capture)
-        rates.append(
-            detection_rates(
-                outcome.best[mask],
-                outcome.correct[mask],
-                resampling.of_probes(outcome.probes[mask]),
-                outcome.strangers,
-                resampling.of_strangers(outcome.asked_strangers),
-                targets=FPIR_TARGETS,
-            )
-        )
+    rates = [detection_rates(*asked, targets=FPIR_TARGETS) for asked in _weighed(resampling, draws, capture)]
     names = [f"{target:g}" for target in FPIR_TARGETS]
     if not rates or not _can_vary(resampling, draws, capture):
         return dict.fromkeys(names)
@@ -141,19 +129,23 @@ def _detection(resampling: Resampling, draws: Sequence[Identification], capture:
 def _oscr(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> Interval | None:
     if not _can_vary(resampling, draws, capture):
         return None
-    values = []
+    values = [areas(*asked) for asked in _weighed(resampling, draws, capture)]
+    return _rounded(np.mean(values, axis=0))
+
+
+def _weighed(
+    resampling: Resampling, draws: Sequence[Identification], capture: Capture
+) -> Iterator[tuple[NDArray[np.floating], NDArray[np.bool_], Weights, NDArray[np.floating], Weights]]:
+    """Of each draw: best similarities, whether right, weights; those of strangers, their weights."""
     for outcome in draws:
         mask = of_capture(resampling.benchmark, outcome.probes, capture)
-        values.append(
-            areas(
-                outcome.best[mask],
-                outcome.correct[mask],
-                resampling.of_probes(outcome.probes[mask]),
-                outcome.strangers,
-                resampling.of_strangers(outcome.asked_strangers),
-            )
+        yield (
+            outcome.best[mask],
+            outcome.correct[mask],
+            resampling.of_probes(outcome.probes[mask]),
+            outcome.strangers,
+            resampling.of_strangers(outcome.asked_strangers),
         )
-    return _rounded(np.mean(values, axis=0))
 
 
 def _can_vary(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> bool:

@@ -111,17 +111,6 @@ def detection_and_identification_rate(
     return float(np.mean(correct & _accepted(best, threshold)))
 
 
-def fnir_at_fpir(
-    best: NDArray[np.floating], correct: NDArray[np.bool_], strangers: NDArray[np.floating], target: float
-) -> float:
-    """FNIR at FPIR `target`, as NIST's 1:N tests report it: share of probes whose type is missed.
-
-    Missed is a probe whose nearest sample is of another type *or* below the threshold: what the DIR leaves.
-    Arguments and NaN as in `detection_and_identification_rate`.
-    """
-    return 1 - detection_and_identification_rate(best, correct, strangers, target)
-
-
 def oscr_curve(
     best: NDArray[np.floating], correct: NDArray[np.bool_], strangers: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

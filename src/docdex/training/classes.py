@@ -177,10 +177,6 @@ class ClassTable:
         which = np.searchsorted(self._firsts, classes, side="right") - 1
         return np.asarray(self.shares[which] / self._counts[which])
 
-    def template_of(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Numbers of the templates that classes (N,) are, (N,) int64: negative for images."""
-        return classes - (len(self) - self.templates)
-
     def page(self, number: int, rng: np.random.Generator) -> Pixels:
         """A flat page of a class, (H, W, 3) uint8 RGB: an image of it, or a template filled in anew.
 

@@ -177,7 +177,7 @@ class Trainer:
                 num_workers=self.config.workers,
             )
             maps = torch.cat([batch[0].float() for batch in views])
-            cells = torch.cat([self.network.upper(part) for part in torch.split(maps, 16)])
+            cells = self.network.cells(maps)
             self.network.head.start_from(cells)
 
     def _start_centres(self) -> None:
