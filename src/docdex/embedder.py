@@ -13,7 +13,7 @@ import onnxruntime
 from docdex import models
 from docdex.errors import DeviceUnavailable, InvalidPassport, InvalidSetting, ModelError, ModelMismatch
 from docdex.images import Page, Refusal
-from docdex.preprocess import VERSION, prepare
+from docdex.preprocess import VERSION, View, cut_margins, squeeze, top_square
 
 if TYPE_CHECKING:
     import os
@@ -147,17 +147,19 @@ class OnnxEmbedder:
         if not rotations or any(degrees not in ROTATIONS for degrees in rotations):
             raise InvalidSetting(f"Rotations {rotations} are not among {ROTATIONS}.")
         vectors = np.empty((len(pages), len(rotations), self.contract.dimension), dtype=np.float32)
-        step = max(1, _INPUTS_AT_ONCE // len(rotations))
+        views = self.passport.input.views
+        step = max(1, _INPUTS_AT_ONCE // (len(rotations) * len(views)))
         for start in range(0, len(pages), step):
-            squares = np.stack(
-                [prepare(page, self.passport.input.side) for page in pages[start : start + step]]
-            )
-            # The input is square, so turning it is exact and costs no second look at the page.
-            turned = np.stack(
-                [np.rot90(squares, degrees // 90, axes=(2, 3)) for degrees in rotations], axis=1
-            )
-            outputs = self._run(turned.reshape(-1, *squares.shape[1:]))
-            vectors[start : start + step] = outputs.reshape(len(squares), len(rotations), -1)
+            looks = [
+                look_at(page, self.passport.input.side, views, rotations)
+                for page in pages[start : start + step]
+            ]
+            outputs = self._run(np.concatenate([inputs for inputs, _ in looks]))
+            first = 0
+            for number, (inputs, places) in enumerate(looks, start):
+                parts = outputs[first + places].reshape(len(rotations), -1)
+                vectors[number] = parts / np.float32(np.sqrt(len(views)))
+                first += len(inputs)
         return vectors
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -177,6 +179,33 @@ class OnnxEmbedder:
                 f"{difference:.2g}, tolerance {golden.tolerance:g}): its vectors cannot be compared with "
                 f"those of other machines."
             )
+
+
+def look_at(
+    page: NDArray[np.uint8], side: int, views: Sequence[View], rotations: Sequence[int] = UPRIGHT
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """What a model is run on for one page, and which of it makes up which vector.
+
+    page: (H, W, 3) uint8 RGB. Returns inputs (K, 3, side, side) float32 without repeats, and places (R, V)
+    into them: a page that lies wide has no other top square than itself.
+    """
+    page = cut_margins(page)
+    whole = squeeze(page, side)
+    inputs: list[NDArray[np.float32]] = []
+    places = np.empty((len(rotations), len(views)), dtype=np.intp)
+    for row, degrees in enumerate(rotations):
+        turned = np.rot90(page, degrees // 90)
+        top = top_square(turned)
+        known: dict[View, int] = {}
+        for column, view in enumerate(views):
+            kind: View = "whole" if len(top) == len(turned) else view
+            if kind not in known:
+                known[kind] = len(inputs)
+                # The input is square, so turning it is exact and costs no second look at the page.
+                square = np.rot90(whole, degrees // 90, axes=(1, 2))
+                inputs.append(square if kind == "whole" else squeeze(top, side))
+            places[row, column] = known[kind]
+    return np.stack(inputs), places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +244,7 @@ def issue_passport(
     *,
     name: str,
     licence: str,
+    views: tuple[View, ...] = ("whole",),
     default_threshold: float,
     default_margin: float,
     default_fpr: float | None = None,
@@ -224,6 +254,7 @@ def issue_passport(
 ) -> models.Passport:
     """Write the passport of a model file beside it; names, shapes, digest, golden vector come from the file.
 
+    views: what of a page the model was trained to look at.
     The model must take one float32 (N, 3, side, side) and give one float32 (N, D), N free; raises
     `InvalidPassport` otherwise.
     """
@@ -233,7 +264,7 @@ def issue_passport(
     draft = models.Passport(
         name=name,
         digest=hashlib.sha256(content).hexdigest(),
-        input=models.ModelInput(shape.input, shape.side, VERSION),
+        input=models.ModelInput(shape.input, shape.side, VERSION, views),
         output=models.ModelOutput(shape.output, shape.dimension),
         golden=models.Golden("gradient-checker", (), _GOLDEN_TOLERANCE),
         licence=licence,

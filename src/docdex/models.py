@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from docdex.contract import Contract
 from docdex.errors import InvalidPassport, ModelMismatch, ModelNotFound
+from docdex.preprocess import View
 from docdex.whole_file import whole_file
 
 DEFAULT = "first"
@@ -24,11 +25,15 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 class ModelInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The tensor a model takes: `name`, float32 (N, 3, side, side), made by `preprocess` (a version)."""
+    """The tensor a model takes: `name`, float32 (N, 3, side, side), made by `preprocess` (a version).
+
+    views: what of a page it is run on; a page's vector is made of one of each.
+    """
 
     name: str
     side: int
     preprocess: int
+    views: tuple[View, ...] = ("whole",)
 
 
 class ModelOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +96,11 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def contract(self) -> Contract:
         """What vectors of this model share."""
-        return Contract(model=self.digest, preprocess=self.input.preprocess, dimension=self.output.dimension)
+        return Contract(
+            model=self.digest,
+            preprocess=self.input.preprocess,
+            dimension=self.output.dimension * len(self.input.views),
+        )
 
     def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
         """Cosine below which nothing is claimed in a gallery of that many labels, before any calibration.
@@ -187,9 +196,9 @@ def read_passport(onnx: Path) -> Passport:
         raise InvalidPassport(f"{onnx} has no passport {path.name} beside it that can be read.") from error
     except msgspec.MsgspecError as error:
         raise InvalidPassport(f"{path} is no passport: {error}") from error
-    if len(passport.golden.vector) != passport.output.dimension:
+    if len(passport.golden.vector) != passport.contract.dimension:
         raise InvalidPassport(
-            f"{path} promises {passport.output.dimension} dimensions, its golden vector has "
+            f"{path} promises {passport.contract.dimension} dimensions, its golden vector has "
             f"{len(passport.golden.vector)}."
         )
     return passport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
+
+View = Literal["whole", "top"]
+"""What a model looks at: the page squeezed to a square, or the square at its top in its own shape."""
 
 VERSION = 2
 """Part of the contract two vectors share: raised whenever `prepare` would give other numbers."""
@@ -31,13 +34,25 @@ _KEPT = 0.1
 """How much is kept around the print, as a share of its width and height."""
 
 
-def prepare(pixels: Pixels, side: int) -> NDArray[np.float32]:
+def prepare(pixels: Pixels, side: int, view: View = "whole") -> NDArray[np.float32]:
     """Model input of one page: blank surroundings cut off, squeezed to a square, scaled to [-1, 1].
 
     pixels: (H, W, 3) uint8 RGB. Returns (3, side, side) float32, C-contiguous. Turning the page by a quarter
-    turns the result by a quarter, but for rounding.
+    turns the result by a quarter, but for rounding; not so of the view `top`.
     """
-    return squeeze(cut_margins(pixels), side)
+    page = cut_margins(pixels)
+    return squeeze(top_square(page) if view == "top" else page, side)
+
+
+def top_square(pixels: Pixels) -> Pixels:
+    """The upper part of a page that is as high as the page is wide: all of one that is wider than high.
+
+    A list moves whatever stands below it, and squeezes what stands above it; the head of a receipt or an
+    invoice is where it was, and as large as it was, whatever was bought.
+
+    pixels: (H, W, 3) uint8 RGB. Returns a view of them.
+    """
+    return pixels[: pixels.shape[1]]
 
 
 def squeeze(pixels: Pixels, side: int) -> NDArray[np.float32]:

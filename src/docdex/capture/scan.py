@@ -17,17 +17,28 @@ if TYPE_CHECKING:
 
 
 def scan(
-    page: Pixels, rng: np.random.Generator, severity: float = 1.0, *, size: tuple[int, int] | None = None
+    page: Pixels,
+    rng: np.random.Generator,
+    severity: float = 1.0,
+    *,
+    size: tuple[int, int] | None = None,
+    keep_shape: bool = False,
 ) -> Pixels:
     """A page from a flatbed, a feeder or a copier, cut out well, badly, or with much of the glass around it.
 
     page: (H, W, 3) uint8 RGB. severity: 0 (the page itself) to 1. size: (height, width) of the result in
-    pixels, default that of the page. The same generator state gives the same scan.
+    pixels, default that of the page. keep_shape: as much glass goes on or off at the bottom as it takes for
+    the page on it to keep the shape of `size`. The same generator state gives the same scan.
     """
     height, width = size or page.shape[:2]
+    lid = _lid(rng)
+    left, top, right, bottom = _margins(rng, severity)
+    if keep_shape:
+        height = round(height * (1 - left - right) / (1 - top - bottom))
     glass = np.empty((height, width, 3), dtype=np.uint8)
-    glass[:] = _lid(rng)
-    scanned = project(page, _placed(rng, severity, height, width), glass, None)
+    glass[:] = lid
+    corners = np.array([[left, top], [1 - right, top], [1 - right, 1 - bottom], [left, 1 - bottom]])
+    scanned = project(page, _turned(corners * (width, height), rng, severity), glass, None)
     scanned = _inked(scanned, rng, severity)
     if rng.random() < 0.15 * severity:
         _punch(scanned, rng)
@@ -42,15 +53,18 @@ def _lid(rng: np.random.Generator) -> tuple[int, int, int]:
     return level, level, level
 
 
-def _placed(rng: np.random.Generator, severity: float, height: int, width: int) -> NDArray[np.float32]:
-    """Corners of the page on the glass, (4, 2) float32: a little off, or a small receipt on a large glass."""
+def _margins(rng: np.random.Generator, severity: float) -> tuple[float, float, float, float]:
+    """Glass left, above, right and below, as shares of its sides: a little, or much for a small receipt."""
     if rng.random() < 0.45 * severity:
         margins = severity * rng.uniform(0, 0.35, size=4) * (rng.random(4) < 0.6)
     else:
         margins = severity * rng.normal(0, 0.02, size=4)
-    left, top, right, bottom = margins
-    corners = np.array([[left, top], [1 - right, top], [1 - right, 1 - bottom], [left, 1 - bottom]])
-    pixels = corners * (width, height)
+    left, top, right, bottom = margins.tolist()
+    return left, top, right, bottom
+
+
+def _turned(pixels: NDArray[np.float64], rng: np.random.Generator, severity: float) -> NDArray[np.float32]:
+    """Corners of a page, (4, 2), that was not laid quite straight."""
     angle = np.deg2rad(severity * rng.normal(0, 1.0))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = pixels.mean(axis=0)

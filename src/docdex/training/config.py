@@ -85,7 +85,9 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `random`, or a file. frozen_stride: the trunk is frozen up to this stride; 1 freezes nothing.
     learn_depthwise: spatial kernels learn too. distil_minutes: for so long the trunk first learns the maps of
     `distil.teacher`, or of `lite0`. side: of the square input, in pixels. head, squeeze, cells, norm: of
-    `docdex.training.heads.Head`. dimension: of the vectors.
+    `docdex.training.heads.Head`. dimension: of the vectors. views: what of a page the network sees
+    (`docdex.preprocess.View`): in training one of them by chance, afterwards each, and a page's vector is
+    made of one vector a view.
     """
 
     trunk: Annotated[str, Meta(pattern="^(lite[012]|lcnet|dense|timm:.+)$")] = "lite0"
@@ -99,6 +101,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cells: Count = 4
     norm: Literal["layer", "batch", "both"] = "both"
     dimension: Count = 256
+    views: Annotated[tuple[Literal["whole", "top"], ...], Meta(min_length=1)] = ("whole",)
 
 
 class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

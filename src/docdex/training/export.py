@@ -85,6 +85,7 @@ def export_model(
         output,
         name=name,
         licence=licence,
+        views=config.model.views,
         default_threshold=default_threshold,
         default_margin=default_margin,
         training=training,

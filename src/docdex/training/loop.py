@@ -117,7 +117,9 @@ class Trainer:
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         dev = expand("$DOCDEX_DATA") / "dev"
         measures = self.processes.first and dev.is_dir()
-        self.validation = Validation(dev, config.model.side, self.batches.maps) if measures else None
+        self.validation = (
+            Validation(dev, config.model.side, config.model.views, self.batches.maps) if measures else None
+        )
         self.batches.close()
         if state is not None:
             self._check_classes(state)

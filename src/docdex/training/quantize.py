@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from docdex.embedder import OnnxEmbedder, issue_passport
+from docdex.embedder import OnnxEmbedder, issue_passport, look_at
 from docdex.errors import TrainingError
 from docdex.images import Refusal, find_files, iter_pages
 from docdex.models import read_passport
-from docdex.preprocess import prepare
 from docdex.training.views import open_session
 from docdex.whole_file import whole_file
 
@@ -81,6 +80,7 @@ def quantize_model(path: Path, folder: Path, *, say: Callable[[str], None] = pri
         path,
         name=float_passport.name,
         licence=float_passport.licence,
+        views=float_passport.input.views,
         default_threshold=float_passport.default_threshold,
         default_margin=float_passport.default_margin,
         training={
@@ -179,7 +179,7 @@ def _shrink_head(graph: Any) -> None:
 
 
 def _read_images(embedder: OnnxEmbedder, folder: Path, say: Callable[[str], None]) -> NDArray[np.float32]:
-    """At most `_MOST_PAGES` pages of a folder, prepared, (N, 3, S, S)."""
+    """What the model sees of at most `_MOST_PAGES` pages of a folder, (N, 3, S, S)."""
     files = find_files(folder)
     chosen = files[:: max(1, len(files) // _MOST_PAGES)]
     images: list[NDArray[np.float32]] = []
@@ -187,7 +187,8 @@ def _read_images(embedder: OnnxEmbedder, folder: Path, say: Callable[[str], None
         if isinstance(item, Refusal):
             say(f"left out: {item.error.message}")
         else:
-            images.append(prepare(item.pixels, embedder.passport.input.side))
+            wanted = embedder.passport.input
+            images.extend(look_at(item.pixels, wanted.side, wanted.views)[0])
     return np.stack(images) if images else np.empty((0, 3, 1, 1), np.float32)
 
 

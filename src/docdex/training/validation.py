@@ -9,44 +9,52 @@ import cv2
 import numpy as np
 import torch
 
+from docdex.embedder import look_at
 from docdex.errors import TrainingError
 from docdex.evaluation.protocol import CAPTURES, Benchmark, dir_table, identify, pair_table, rank1_table
-from docdex.preprocess import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from docdex.preprocess import View
     from docdex.training.network import EmbeddingNetwork
 
 
 class Validation:
     """The benchmark's pictures, taken through the frozen half once and kept.
 
-    lower: images (N, 3, S, S) float32 -> maps of the frozen half.
+    views: what of each is looked at. lower: images (N, 3, S, S) float32 -> maps of the frozen half.
     """
 
     def __init__(
         self,
         root: Path,
         side: int,
+        views: Sequence[View],
         lower: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         batch: int = 64,
     ) -> None:
         self.benchmark = Benchmark.scan(root)
         paths = [instance.path for instance in self.benchmark.instances]
-        maps = []
+        maps, places, first = [], [], 0
         for start in range(0, len(paths), batch):
-            images = [prepare(_read(path), side) for path in paths[start : start + batch]]
-            maps.append(lower(np.stack(images)).astype(np.float16))
+            looks = [look_at(_read(path), side, views) for path in paths[start : start + batch]]
+            maps.append(lower(np.concatenate([inputs for inputs, _ in looks])).astype(np.float16))
+            for inputs, of_page in looks:
+                places.append(first + of_page)
+                first += len(inputs)
         self.maps = torch.from_numpy(np.concatenate(maps))
+        self.places = np.concatenate(places)
+        """(N, V): which of the maps show a picture."""
 
     @torch.no_grad()
     def measure(self, network: EmbeddingNetwork, batch: int = 128) -> dict[str, float]:
         """Figures by which a checkpoint is chosen; the network should be in evaluation mode."""
         parts = torch.split(self.maps, batch)
-        vectors = torch.cat([network.embed_maps(part.float()) for part in parts]).numpy()
+        outputs = torch.cat([network.embed_maps(part.float()) for part in parts]).numpy()
+        vectors = outputs[self.places].reshape(len(self.places), -1) / self.places.shape[1] ** 0.5
         similarities = vectors @ vectors.T
         draws = [identify(self.benchmark, number, similarities) for number in range(3)]
         figures: dict[str, float] = {}

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _PAGES_AT_ONCE = 4
 """In one run of the frozen half: more would not fit the processor's cache, and take three times as long."""
+_TALL = 1.1
+"""Height over width from which a page's top square is another view than the whole page."""
+_SEEN = 2
+"""Of a page that is seen by its top square, so many times its width is photographed."""
 
 
 class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -77,8 +81,23 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             most = 1.0 if number < len(self.table) - self.table.templates else 0.4
             page = change_fields(page, donor, rng, rng.uniform(0, most))
         severity = rng.uniform(*data.severity)
-        take = scan if data.scans and rng.random() < data.scans else capture
-        return prepare(take(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
+        scanned = data.scans and rng.random() < data.scans
+        if not self._of_top(page, rng):
+            take = scan if scanned else capture
+            return prepare(take(page, rng, severity, size=(data.photo_side, data.photo_side)), side)
+        # The square is as wide as the page: its shape must be kept. What is far below is not seen.
+        page = page[: _SEEN * page.shape[1]]
+        size = round(data.photo_side * page.shape[0] / page.shape[1]), data.photo_side
+        if scanned:
+            return prepare(scan(page, rng, severity, size=size, keep_shape=True), side, "top")
+        return prepare(capture(page, rng, severity, size=size), side, "top")
+
+    def _of_top(self, page: NDArray[np.uint8], rng: np.random.Generator) -> bool:
+        """Whether a view shows the top square alone: never of a page that is little else."""
+        views = self.config.model.views
+        if len(views) == 1 or len(page) < _TALL * page.shape[1]:
+            return views == ("top",)
+        return views[int(rng.integers(len(views)))] == "top"
 
     def maps(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps of the frozen part, float32, of images (N, 3, S, S) float32."""
