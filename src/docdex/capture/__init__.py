@@ -3,5 +3,6 @@
 from docdex.capture.fields import change_fields
 from docdex.capture.photo import Photo, capture, photograph
 from docdex.capture.scan import scan
+from docdex.capture.twins import make_twin
 
-__all__ = ["Photo", "capture", "change_fields", "photograph", "scan"]
+__all__ = ["Photo", "capture", "change_fields", "make_twin", "photograph", "scan"]

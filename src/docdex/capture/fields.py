@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from docdex.capture.patches import ink_of, overwrite, paper_of, random_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,36 +41,10 @@ def change_fields(page: Pixels, donor: Pixels, rng: np.random.Generator, amount:
     return page
 
 
-def _box(
-    rng: np.random.Generator, shape: tuple[int, ...], width: tuple[float, float], height: tuple[float, float]
-) -> tuple[slice, slice]:
-    """A random rectangle inside an image; extents in shares of its sides."""
-    rows, columns = shape[:2]
-    h = max(2, min(rows, int(rng.uniform(*height) * rows)))
-    w = max(2, min(columns, int(rng.uniform(*width) * columns)))
-    top, left = int(rng.integers(rows - h + 1)), int(rng.integers(columns - w + 1))
-    return slice(top, top + h), slice(left, left + w)
-
-
-def _paper(patch: Pixels) -> NDArray[np.float32]:
-    """Colour of the paper in a patch, (3,) float32: the bright end, as ink is darker than what it lies on."""
-    flat = patch.reshape(-1, 3)
-    step = max(1, len(flat) // 512)
-    return np.percentile(flat[::step], 85, axis=0).astype(np.float32)
-
-
-def _ink(patch: Pixels, height: int, width: int) -> NDArray[np.float32]:
-    """What a patch does to the paper below it, (height, width, 3) float32, 1 where it is blank."""
-    scaled = cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.minimum(scaled / np.maximum(_paper(patch), 1), 1)
-
-
 def _change_line(page: Pixels, donor: Pixels, rng: np.random.Generator) -> None:
     """Blank a line's worth of the page and write a line of the donor's there."""
-    area = _box(rng, page.shape, (0.08, 0.5), (0.015, 0.07))
-    height, width = page[area].shape[:2]
-    source = donor[_box(rng, donor.shape, (0.1, 0.6), (0.015, 0.09))]
-    page[area] = (_paper(page[area]) * _ink(source, height, width)).astype(np.uint8)
+    area = random_box(rng, page.shape, (0.08, 0.5), (0.015, 0.07))
+    overwrite(page, area, donor[random_box(rng, donor.shape, (0.1, 0.6), (0.015, 0.09))])
 
 
 def _change_rows(page: Pixels, donor: Pixels, rng: np.random.Generator) -> Pixels:
@@ -82,14 +58,14 @@ def _change_rows(page: Pixels, donor: Pixels, rng: np.random.Generator) -> Pixel
         start = int(rng.integers(max(1, rows - height)))
         source = page[start : start + height]
     else:
-        source = donor[_box(rng, donor.shape, (0.6, 1.0), (0.1, 0.5))]
-    band = _paper(page[top:bottom]) * _ink(source, height, columns)
+        source = donor[random_box(rng, donor.shape, (0.6, 1.0), (0.1, 0.5))]
+    band = paper_of(page[top:bottom]) * ink_of(source, height, columns)
     return np.concatenate([page[:top], band.astype(np.uint8), page[bottom:]])
 
 
 def _move_ink(page: Pixels, rng: np.random.Generator) -> None:
     """Roll the contents of a block along its rows: columns and rules stay, what is in them changes."""
-    area = _box(rng, page.shape, (0.3, 0.9), (0.1, 0.4))
+    area = random_box(rng, page.shape, (0.3, 0.9), (0.1, 0.4))
     height, width = page[area].shape[:2]
     down, along = int(rng.integers(height)), int(rng.integers(-width // 4, width // 4 + 1))
     page[area] = np.roll(page[area], (down, along if rng.random() < 0.4 else 0), axis=(0, 1))
@@ -97,9 +73,9 @@ def _move_ink(page: Pixels, rng: np.random.Generator) -> None:
 
 def _change_photo(page: Pixels, donor: Pixels, rng: np.random.Generator) -> None:
     """Paste a picture of the donor where a portrait might be."""
-    area = _box(rng, page.shape, (0.12, 0.35), (0.15, 0.45))
+    area = random_box(rng, page.shape, (0.12, 0.35), (0.15, 0.45))
     height, width = page[area].shape[:2]
-    source = donor[_box(rng, donor.shape, (0.3, 0.8), (0.3, 0.8))]
+    source = donor[random_box(rng, donor.shape, (0.3, 0.8), (0.3, 0.8))]
     page[area] = cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA)
 
 
@@ -110,7 +86,7 @@ def _write_by_hand(page: Pixels, rng: np.random.Generator) -> None:
     start = rng.uniform(0.05, 0.9, size=2) * (width, height)
     kind = rng.random()
     if kind < 0.2:  # marker: colours the paper, keeps the ink
-        area = _box(rng, page.shape, (0.15, 0.6), (0.02, 0.05))
+        area = random_box(rng, page.shape, (0.15, 0.6), (0.02, 0.05))
         tint = np.array([[1, 1, 0.3], [0.5, 1, 0.6], [1, 0.6, 0.7]])[int(rng.integers(3))]
         page[area] = (page[area] * tint).astype(np.uint8)
         return

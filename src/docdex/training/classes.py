@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from docdex.capture import make_twin
 from docdex.errors import TrainingError
 from docdex.images import Page, iter_pages
 from docdex.training.data import Broken, Scan, shrink
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
-_CLASSES_A_PAGE = {"one": 1, "turned": 2, "24": 24}
+_CLASSES_A_PAGE = {"one": 1, "turned": 2, "twinned": 3, "24": 24}
+_TWINS = 1 << 20
+"""Sets the random numbers of twins apart from all others."""
 
 
 def expand(path: str) -> Path:
@@ -193,6 +196,9 @@ class ClassTable:
         page = self.pages[index]
         if block.rule == "24":
             return one_of_24(page, variant)
+        if variant == 2:
+            fixed = np.random.default_rng([index, _TWINS])
+            return make_twin(page, self.pages[int(fixed.integers(len(self.pages)))], fixed)
         # By the page's number, so that all three turns are seen: one class each would be two more a page.
         return np.rot90(page, 1 + index % 3) if variant else page
 

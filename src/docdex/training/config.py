@@ -40,13 +40,14 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     weight: how often one of its classes is drawn, relative to the others'; look-alikes deserve less. classes:
     what an image is. `one`: a class. `turned`: a class, and another one when turned by a quarter or a half.
+    `twinned`: these two, and a near twin of it, with another heading or other colours.
     `24`: a class whole, by its upper and by its lower half, each in 8 turns and flips. `labelled`: one more
     image of the class that its folder is (in a tar file, what `KEY.cls` beside it says).
     """
 
     folder: str | None = None
     weight: Positive = 1.0
-    classes: Literal["one", "turned", "24", "labelled"] = "turned"
+    classes: Literal["one", "turned", "twinned", "24", "labelled"] = "turned"
     list: str | None = None
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 A template is a number. Three generators draw it: `layout` (shared by a family of two, so that near twins
 exist: the same form of another issuer), `art` (the template's own colours, names and pictures) and `vary`
 (one person's data). `layout` and `art` are used in the same order whatever `vary` says, which is what keeps
-the fixed parts fixed; `kinds.py` names the one exception.
+the fixed parts fixed.
 """
 
 from docdex.training.templates.template import draw

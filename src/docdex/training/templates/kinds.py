@@ -71,10 +71,10 @@ def _invoice(sheet: Sheet) -> int:
         sheet.filled(width * 0.82, y, invent_number(sheet.vary, 4))
         y += 10
     foot = sheet.height - 30
-    # The exception: a long table leaves no room for the remark, and the foot is then drawn from numbers that
-    # the remark would have used. Such a template has two feet; the first weights were trained like that.
+    # Drawn or not: the numbers are used up, so that the foot is the same below a long table.
+    lines, remark = int(layout.integers(0, 4)), np.random.default_rng(int(sheet.art.integers(1 << 31)))
     if y < foot - 30:
-        draw_paragraph(sheet, sheet.art, 10, y + 8, width=width * 0.6, lines=int(layout.integers(0, 4)))
+        draw_paragraph(sheet, remark, 10, y + 8, width=width * 0.6, lines=lines)
     for column in range(int(layout.integers(0, 4))):
         draw_paragraph(sheet, sheet.art, 8 + column * width / 3, foot, width=width / 3, lines=3)
     return sheet.height
@@ -83,12 +83,13 @@ def _invoice(sheet: Sheet) -> int:
 def _receipt(sheet: Sheet) -> int:
     """A narrow slip, as long as what was bought."""
     layout, width = sheet.layout, sheet.width
-    y = 12.0
+    # How much blank paper comes before the head is the cutter's affair.
+    y = float(sheet.vary.uniform(8, 36))
     if layout.random() < 0.5:
         side = float(layout.uniform(20, 46))
         draw_logo(sheet, (width - side) / 2, y - 6, side)
         y += side + 8
-    for line in range(int(layout.integers(2, 7))):
+    for line in range(int(layout.integers(3, 9))):
         words = invent_words(sheet.art, int(sheet.art.integers(1, 4)))
         words = words.upper() if line == 0 else words
         scale = 1.35 if line == 0 else 1.0
@@ -101,7 +102,7 @@ def _receipt(sheet: Sheet) -> int:
     y = draw_labelled_fields(sheet, 6, y + 16, width - 12, int(layout.integers(1, 4)))
     sheet.printed(4, y, rule)
     two_lines = layout.random() < 0.4
-    for _ in range(int(sheet.vary.integers(1, 17))):
+    for _ in range(1 + int(sheet.vary.geometric(0.14))):
         y += 11
         sheet.filled(6, y, invent_words(sheet.vary, 2)[:18])
         if two_lines:
@@ -199,7 +200,7 @@ def _card_shape(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _receipt_shape(rng: np.random.Generator) -> tuple[int, int]:
-    return 640, int(rng.uniform(160, 230))
+    return 760, int(rng.uniform(160, 230))
 
 
 @dataclass(frozen=True, slots=True)
