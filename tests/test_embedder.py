@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from docdex import models
-from docdex.embedder import ROTATIONS, Embedded, OnnxEmbedder, embed_batches, issue_passport
+from docdex.embedder import ROTATIONS, Embedded, OnnxEmbedder, embed_batches, issue_passport, look_at
 from docdex.errors import (
     DeviceUnavailable,
     EmptySource,
@@ -24,7 +24,9 @@ from docdex.errors import (
     ModelMismatch,
 )
 from docdex.images import Page, Refusal
+from docdex.preprocess import View, prepare
 
+VIEWS: tuple[tuple[View, ...], ...] = (("whole",), ("top",), ("whole", "top"))
 Blocks = Callable[[int], NDArray[np.uint8]]
 
 
@@ -71,6 +73,54 @@ def test_a_rotation_is_the_page_turned_counter_clockwise(
     np.testing.assert_allclose(
         embedder.embed([page], rotations=(degrees,)), embedder.embed([turned]), atol=1e-4, rtol=0
     )
+
+
+def with_views(model: Path, *views: View) -> OnnxEmbedder:
+    """The model at a path, its passport changed to these views."""
+    passport = models.read_passport(model)
+    issue_passport(
+        model, name=passport.name, licence="test", default_threshold=0.5, default_margin=0.0, views=views
+    )
+    return OnnxEmbedder.open(model)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (200, 300), (240, 240), (700, 90)])
+def test_a_vector_of_two_views_is_made_of_one_of_each(model: Path, shape: tuple[int, int]) -> None:
+    page = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    one = {views: with_views(model, *views).embed([page], rotations=ROTATIONS) for views in VIEWS}
+    both = one["whole", "top"]
+    assert both.shape == (1, 4, 64)
+    np.testing.assert_allclose(np.linalg.norm(both, axis=2), 1, atol=1e-6)
+    parts = np.concatenate([one["whole",], one["top",]], axis=2) / np.sqrt(2)
+    np.testing.assert_allclose(both, parts, atol=1e-6)
+
+
+@pytest.mark.parametrize("degrees", ROTATIONS)
+def test_with_two_views_too_a_rotation_is_the_page_turned(model: Path, degrees: int) -> None:
+    page = np.random.default_rng(1).integers(0, 256, (310, 200, 3), dtype=np.uint8)
+    turned = np.ascontiguousarray(np.rot90(page, degrees // 90))
+    embedder = with_views(model, "whole", "top")
+    np.testing.assert_allclose(
+        embedder.embed([page], rotations=(degrees,)), embedder.embed([turned]), atol=1e-4, rtol=0
+    )
+
+
+def test_nothing_is_looked_at_twice() -> None:
+    high = np.random.default_rng(0).integers(0, 256, (300, 200, 3), dtype=np.uint8)
+    inputs, places = look_at(high, 32, ("whole", "top"), ROTATIONS)
+    assert inputs.shape == (6, 3, 32, 32)
+    assert places.tolist() == [[0, 1], [2, 2], [3, 4], [5, 5]]
+    assert np.array_equal(inputs[0], prepare(high, 32))
+    assert np.array_equal(inputs[1], prepare(high, 32, "top"))
+    wide = np.ascontiguousarray(np.rot90(high))
+    assert look_at(wide, 32, ("whole", "top"))[1].tolist() == [[0, 0]]
+    assert look_at(wide, 32, ("top",))[1].tolist() == [[0]]
+
+
+def test_vectors_of_other_views_are_not_compared(model: Path) -> None:
+    one, two = with_views(model, "whole").contract, with_views(model, "whole", "top").contract
+    assert (one.dimension, two.dimension) == (32, 64)
+    assert one != two
 
 
 @pytest.mark.parametrize("rotations", [(), (45,), (0, 360)])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from docdex.preprocess import VERSION, cut_margins, prepare
+from docdex.preprocess import VERSION, cut_margins, prepare, top_square
 
 LEVEL = 2 / 255
 """One grey level in the model's range."""
@@ -178,3 +178,17 @@ def test_the_numbers_are_those_of_this_preprocess_version() -> None:
     assert VERSION == 2
     picked = prepared[[0, 1, 2, 0], [0, 7, 15, 8], [0, 9, 15, 3]]
     assert np.allclose(picked, [-0.9608, 0.1059, -0.0353, -0.2549], atol=1.01 * LEVEL)
+
+
+def test_the_top_square_is_as_wide_as_the_page_and_nothing_is_missing_of_a_wide_one() -> None:
+    page = np.random.default_rng(0).integers(0, 256, (300, 90, 3), dtype=np.uint8)
+    assert np.array_equal(top_square(page), page[:90])
+    assert np.array_equal(top_square(page.transpose(1, 0, 2)), page.transpose(1, 0, 2))
+
+
+def test_what_stands_below_the_top_square_changes_nothing_in_that_view() -> None:
+    page = np.random.default_rng(0).integers(0, 256, (300, 90, 3), dtype=np.uint8)
+    other = page.copy()
+    other[90:] = 255 - other[90:]
+    assert np.array_equal(prepare(page, 32, "top"), prepare(other, 32, "top"))
+    assert not np.array_equal(prepare(page, 32), prepare(other, 32))

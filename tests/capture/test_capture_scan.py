@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -49,3 +50,26 @@ def test_scans_are_in_colour_in_grey_and_with_much_glass_around(page: Pixels) ->
     # Where the page has its dark bar, a small page on a large glass shows something else.
     moved = [bool(s[45:55, 60:120].mean() > 150) for s in scans]
     assert 0.1 < np.mean(moved) < 0.7
+
+
+def test_a_page_that_keeps_its_shape_is_surrounded_by_as_much_glass_as_that_takes() -> None:
+    # A disc shows the shape wherever it lies on the glass.
+    page = np.full((200, 200, 3), 255, np.uint8)
+    cv2.circle(page, (100, 100), 80, (0, 0, 0), -1)
+
+    def shapes(*, keep_shape: bool) -> list[float]:
+        found = []
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            dark = scan(page, rng, size=(200, 200), keep_shape=keep_shape).max(axis=2) < 90
+            parts = cv2.connectedComponentsWithStats(dark.astype(np.uint8))[2][1:]
+            if not len(parts):  # faded
+                continue
+            x, y, width, height, _ = parts[parts[:, 4].argmax()]
+            if min(x, y) > 0 and x + width < dark.shape[1] and y + height < dark.shape[0]:
+                found.append(height / width)
+        assert len(found) > 20
+        return found
+
+    assert np.abs(np.log(shapes(keep_shape=True))).max() < 0.15
+    assert np.abs(np.log(shapes(keep_shape=False))).max() > 0.3

@@ -54,6 +54,26 @@ def test_a_turned_class_is_its_image_turned_by_a_quarter_or_a_half(tiny_run: Pat
     assert turns == {0, 1, 2, 3}
 
 
+def test_a_near_twin_of_an_image_is_a_class_of_its_own_and_always_the_same(tmp_path: Path) -> None:
+    for number in range(4):
+        image = draw(3 * number, np.random.default_rng(number))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image[..., ::-1])
+    classes = of_folder(tmp_path, "twinned")
+    assert len(classes) == 4 * 3
+    for image in range(4):
+        upright, turned, twin, again = (
+            classes.page(3 * image + variant, np.random.default_rng(seed))
+            for variant, seed in ((0, 0), (1, 0), (2, 0), (2, 1))
+        )
+        assert np.array_equal(upright, classes.pages[image])
+        assert np.array_equal(np.rot90(upright, 1 + image % 3), turned)
+        assert np.array_equal(twin, again)
+        assert twin.shape == upright.shape
+        assert not np.array_equal(twin, upright)
+    twins = [classes.page(3 * image + 2, np.random.default_rng(0)) for image in range(4)]
+    assert len({twin.tobytes() for twin in twins}) == 4
+
+
 def test_one_class_an_image_if_asked(tmp_path: Path) -> None:
     classes = of_folder(folder_of(tmp_path / "a", 5), "one")
     assert [int(classes.page(number, np.random.default_rng(0))[0, 0, 0]) for number in range(5)] == [

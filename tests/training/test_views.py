@@ -9,14 +9,17 @@ pytest.importorskip("torch", reason="needs the extra train")
 
 import msgspec
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from docdex.preprocess import prepare
+from docdex.preprocess import View, prepare
 from docdex.training.backbones import build_trunk
 from docdex.training.classes import ClassTable
-from docdex.training.config import read_config
+from docdex.training.config import ModelConfig, read_config
 from docdex.training.export import to_onnx
 from docdex.training.views import Batches, CleanVectors
+
+Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,45 @@ def test_a_view_depends_on_its_generator_alone_and_is_no_clean_page(batches: Bat
     assert np.array_equal(one, other)
     clean = prepare(batches.table.page(5, np.random.default_rng(8)), 64)
     assert np.abs(one - clean).mean() > 0.01
+
+
+def seen(batches: Batches, page: Pixels, views: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which view of a page, by what is prepared, each of forty training views is."""
+    model = msgspec.convert({**msgspec.to_builtins(batches.config.model), "views": views}, ModelConfig)
+    config = msgspec.structs.replace(batches.config, model=model)
+    monkeypatch.setattr(ClassTable, "page", lambda *_: page)
+    shown: list[str] = []
+
+    def note(pixels: Pixels, side: int, view: View = "whole") -> NDArray[np.float32]:
+        # The square's shape is kept only where a photo has the shape of its page.
+        shape = pixels.shape[0] / pixels.shape[1]
+        assert 0.4 < shape / (min(len(page) / page.shape[1], 2) if view == "top" else 1) < 2.5
+        shown.append(view)
+        return prepare(pixels, side, view)
+
+    monkeypatch.setattr("docdex.training.views.prepare", note)
+    several = Batches(config, batches.table, b"")
+    for number in range(40):
+        several.view(0, np.random.default_rng(number))
+    return shown
+
+
+@pytest.mark.parametrize("scans", [0.0, 1.0])
+def test_each_view_of_a_high_page_is_of_one_kind_by_chance(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch, scans: float
+) -> None:
+    data = msgspec.structs.replace(batches.config.data, scans=scans)
+    batches.config = msgspec.structs.replace(batches.config, data=data)
+    page = np.random.default_rng(0).integers(0, 256, (200, 90, 3), dtype=np.uint8)
+    shown = seen(batches, page, ["whole", "top"], monkeypatch)
+    assert 8 < shown.count("top") < 32
+    assert seen(batches, page, ["top"], monkeypatch) == ["top"] * 40
+    assert seen(batches, page, ["whole"], monkeypatch) == ["whole"] * 40
+
+
+def test_a_page_that_is_its_own_top_is_seen_whole(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    assert seen(batches, page, ["whole", "top"], monkeypatch) == ["whole"] * 40
 
 
 def test_the_vectors_of_clean_pages_come_in_the_order_of_the_classes(tiny_run: Path) -> None:

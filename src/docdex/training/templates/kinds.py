@@ -84,7 +84,7 @@ def _receipt(sheet: Sheet) -> int:
     """A narrow slip, as long as what was bought."""
     layout, width = sheet.layout, sheet.width
     # How much blank paper comes before the head is the cutter's affair.
-    y = float(sheet.vary.uniform(8, 36))
+    y = float(sheet.vary.integers(8, 37))
     if layout.random() < 0.5:
         side = float(layout.uniform(20, 46))
         draw_logo(sheet, (width - side) / 2, y - 6, side)
