@@ -136,7 +136,7 @@ class ClassTable:
         blocks: list[Block] = []
         scans: list[Scan] = []
         for source in config.sources:
-            files = _files(source)
+            files = _files(source).shared(config.share)
             first = len(pages)
             scan = pages.add(files, kept_in, say)
             if not len(scan):

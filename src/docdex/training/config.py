@@ -58,15 +58,17 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is learned: images from folders, and templates drawn by code.
 
-    templates: how many; template_share: of all views. pictures: folder for the templates' logos and
-    portraits, one of the sources or any other. fields: share of views whose contents are changed. scans:
-    share of views that are scanned; the others are photographed. severity: of either, drawn between these.
-    photo_side: pixels of a view before it is prepared. page_side: short side to which images are shrunk: what
-    a view of that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded
-    whenever it is drawn. cache: folder for what is known of the sources' files, instead of the run's.
+    share: of each source's files, evenly spaced in their order; a pack is one file. templates: how many;
+    template_share: of all views. pictures: folder for the templates' logos and portraits, one of the sources
+    or any other. fields: share of views whose contents are changed. scans: share of views that are scanned;
+    the others are photographed. severity: of either, drawn between these. photo_side: pixels of a view before
+    it is prepared. page_side: short side to which images are shrunk: what a view of that size can show, and
+    no more. memory_gigabytes: for images; what goes beyond is decoded whenever it is drawn. cache: folder for
+    what is known of the sources' files, instead of the run's.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
+    share: Annotated[float, Meta(gt=0, le=1)] = 1.0
     templates: Annotated[int, Meta(ge=0)] = 12_000
     template_share: Share = 0.4
     pictures: str | None = None
@@ -211,34 +213,39 @@ def read_config(path: Path) -> TrainConfig:
         raise TrainingError(f"{path}: no config that can be read: {error.strerror}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path}: {error}") from error
-    if (config.optim.minutes is None) == (config.optim.steps is None):
-        raise TrainingError(f"{path}: give either optim.minutes or optim.steps.")
-    if config.loss.sampled > 1 and not config.loss.sampled.is_integer():
-        raise TrainingError(
-            f"{path}: loss.sampled is a share up to 1, or a whole number of classes; it is "
-            f"{config.loss.sampled:g}."
-        )
-    if config.optim.centre_decay and config.optim.centres == "descent":
-        raise TrainingError(f"{path}: optim.centre_decay does nothing to centres of unit length (`descent`).")
-    if config.data.severity[0] > config.data.severity[1]:
-        raise TrainingError(f"{path}: data.severity must go from low to high; it is {config.data.severity}.")
-    _check_distillation(path, config)
+    check_config(config, str(path))
     return config
 
 
-def _check_distillation(path: Path, config: TrainConfig) -> None:
+def check_config(config: TrainConfig, name: str) -> None:
+    """Raise TrainingError, with `name` in it, for keys that are fine each by itself and not together."""
+    if (config.optim.minutes is None) == (config.optim.steps is None):
+        raise TrainingError(f"{name}: give either optim.minutes or optim.steps.")
+    if config.loss.sampled > 1 and not config.loss.sampled.is_integer():
+        raise TrainingError(
+            f"{name}: loss.sampled is a share up to 1, or a whole number of classes; it is "
+            f"{config.loss.sampled:g}."
+        )
+    if config.optim.centre_decay and config.optim.centres == "descent":
+        raise TrainingError(f"{name}: optim.centre_decay does nothing to centres of unit length (`descent`).")
+    if config.data.severity[0] > config.data.severity[1]:
+        raise TrainingError(f"{name}: data.severity must go from low to high; it is {config.data.severity}.")
+    _check_distillation(config, name)
+
+
+def _check_distillation(config: TrainConfig, name: str) -> None:
     distil = config.distil
     if distil is None:
         return
     if distil.loss != "none" and distil.teacher is None:
-        raise TrainingError(f"{path}: distil.loss {distil.loss} needs a distil.teacher.")
+        raise TrainingError(f"{name}: distil.loss {distil.loss} needs a distil.teacher.")
     if distil.loss == "none" and distil.teacher is not None and not config.model.distil_minutes:
         raise TrainingError(
-            f"{path}: distil.teacher is never asked: give distil.loss or model.distil_minutes."
+            f"{name}: distil.teacher is never asked: give distil.loss or model.distil_minutes."
         )
     if distil.clean > config.optim.batch:
         raise TrainingError(
-            f"{path}: distil.clean is {distil.clean}, more than optim.batch, {config.optim.batch}."
+            f"{name}: distil.clean is {distil.clean}, more than optim.batch, {config.optim.batch}."
         )
 
 
@@ -257,14 +264,15 @@ def restore_config(values: Any) -> TrainConfig:
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
     """Dotted keys by which two configs would make other weights: all but the budget and how it is spent."""
-    values, others = (dict(_flatten(msgspec.to_builtins(config))) for config in (one, other))
+    values, others = (dict(flatten(msgspec.to_builtins(config))) for config in (one, other))
     keys = values.keys() | others.keys()  # a table that only one has makes keys that only one has
     return sorted(key for key in keys - _FREE if values.get(key) != others.get(key))
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested tables."""
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

@@ -95,6 +95,15 @@ class FileList:
             raise TrainingError(f"{path}: no list that can be read: {error}.") from error
         return cls(path.parent, names, walk.identity(path.parent), ())
 
+    def shared(self, share: float) -> FileList:
+        """This share of the files, at least one, evenly spaced in their order; share: above 0, at most 1."""
+        count = max(round(share * len(self.names)), 1)
+        if count >= len(self.names):
+            return self
+        chosen = np.arange(count) * len(self.names) // count
+        identity = hashlib.sha256(f"{count} of {self.identity}".encode()).hexdigest()
+        return FileList(self.root, Names.of(self.names[int(i)] for i in chosen), identity, self.empty)
+
 
 class _Walk:
     """What a walk through folders remembers: folders seen, empty ones, and the files' sizes and times."""

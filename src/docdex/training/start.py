@@ -80,7 +80,7 @@ class Start:
 
 def _what_makes_classes(data: DataConfig) -> tuple[object, ...]:
     sources = tuple((source.folder, source.list, source.classes) for source in data.sources)
-    return sources, data.templates
+    return sources, data.share, data.templates
 
 
 def read_start(given: str) -> Start:
