@@ -232,12 +232,29 @@ def write_recipe() -> str:
     return table(("setting", "value"), [*rows, ("seed", f"`{config.seed}`")])
 
 
+def write_ablation(part: str) -> str:
+    """What an ablation found: `budget`, `order` of effects, or `groups` with a table each."""
+    path = RESULTS.with_name("ablation.json")
+    if not path.exists():
+        return "*Not measured yet: `make ablation` writes `results/ablation.json`.*"
+    from docdex.training.ablation import report
+    from docdex.training.ablation.record import read_record
+
+    sections = {
+        "budget": report.budget_section,
+        "order": report.order_section,
+        "groups": report.groups_section,
+    }
+    return sections[part](read_record(path))
+
+
 def write_config(name: str) -> str:
     """A committed config as it is."""
     return f"```toml\n{CONFIG.with_name(f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
 
 
 PARTS: dict[str, Callable[..., str]] = {
+    "ablation": write_ablation,
     "config": write_config,
     "costs": write_costs,
     "errors": write_errors,

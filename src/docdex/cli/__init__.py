@@ -21,6 +21,9 @@ COMMANDS = {
     "evaluate": Lazy("docdex.cli.evaluate:evaluate", "Measure models and baselines on a benchmark folder."),
     "split": Lazy("docdex.cli.split:split", "Split a folder by types, to train and to measure."),
     "train": Lazy("docdex.cli.train:train", "Train a model."),
+    "ablate": Lazy(
+        "docdex.cli.ablate:ablate", "Train variants of a recipe, and measure what each choice gives."
+    ),
 }
 """Sub-commands in the order of the help, which is written from this table so that it loads none of them."""
 
