@@ -103,3 +103,14 @@ def test_a_folder_or_list_that_cannot_be_read_is_refused_by_name(tmp_path: Path)
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9.jpg\n")
     with pytest.raises(TrainingError, match=r"latin\.txt: no list"):
         FileList.of_list(tmp_path / "latin.txt")
+
+
+@pytest.mark.parametrize(
+    ("share", "kept"), [(1.0, "abcdefgh"), (0.5, "aceg"), (0.375, "acf"), (0.25, "ae"), (0.01, "a")]
+)
+def test_a_share_of_a_source_is_spread_over_its_files(tmp_path: Path, share: float, kept: str) -> None:
+    whole = FileList.of_folder(touch(tmp_path, *(f"{letter}.jpg" for letter in "abcdefgh")))
+    some = whole.shared(share)
+    assert "".join(name[0] for name in some.names) == kept
+    assert (some.identity == whole.identity) == (share == 1)
+    assert some.shared(1.0).identity == some.identity == whole.shared(share).identity
