@@ -72,15 +72,14 @@ class Head(nn.Module):
             _start_squeeze(self.squeeze, unit)
         flat = self._flat(unit)
         centre = flat.mean(0)
-        _, strengths, directions = torch.linalg.svd(flat - centre, full_matrices=False)
-        dimension = self.first.out_features
-        variances = (strengths[:dimension].square() / len(flat)).clamp_min(1e-12)
+        variances, directions = _principal(flat - centre, self.first.out_features)
+        variances = variances.clamp_min(1e-12)
         # Each direction by the fourth root of its variance: between raw PCA and full whitening.
-        weights = directions[:dimension] / variances.pow(0.25)[:, None]
+        weights = directions / variances.pow(0.25)[:, None]
         self.first.weight.zero_()
         self.first.weight[: len(weights)].copy_(weights)
         self.first.bias.copy_(-self.first.weight @ centre)
-        self.second.weight.copy_(torch.eye(dimension))
+        self.second.weight.copy_(torch.eye(self.first.out_features))
         self.second.bias.zero_()
         norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm1d)]
         for norm in norms:
@@ -145,3 +144,19 @@ def _start_squeeze(squeeze: nn.Conv2d, unit: Tensor) -> None:
     basis = vectors.flip(1)[:, : squeeze.out_channels].T
     squeeze.weight.copy_(basis[:, :, None, None])
     squeeze.bias.copy_(-basis @ mean)  # type: ignore[union-attr]
+
+
+def _principal(centred: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Variances (K,) of the leading principal directions, largest first, and these, (K, F), of unit length.
+
+    centred: (N, F) with a mean of zero. K is count, or less where N or F is. By the smaller of the two
+    products of `centred` with itself: views are fewer than a grid's numbers, and a decomposition of all of
+    it takes four times as long and more.
+    """
+    wide = centred.shape[1] > centred.shape[0]
+    # Squares of strengths: float32 would lose the weak directions.
+    product = (centred @ centred.T if wide else centred.T @ centred).double()
+    squares, vectors = torch.linalg.eigh(product)
+    leading = vectors.flip(1)[:, :count].T.to(centred.dtype)
+    directions = F.normalize(leading @ centred) if wide else leading
+    return (squares.flip(0)[:count] / len(centred)).to(centred.dtype), directions
