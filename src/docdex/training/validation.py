@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +41,18 @@ class Validation:
         self.benchmark = Benchmark.scan(root)
         paths = [instance.path for instance in self.benchmark.instances]
         maps, places, first = [], [], 0
-        for start in range(0, len(paths), batch):
-            looks = [look_at(_read(path), side, views) for path in paths[start : start + batch]]
-            maps.append(lower(np.concatenate([inputs for inputs, _ in looks])).astype(np.float16))
-            for inputs, of_page in looks:
-                places.append(first + of_page)
-                first += len(inputs)
+
+        def look(path: Path) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+            return look_at(_read(path), side, views)
+
+        # Decoding and resizing let go of the interpreter's lock: threads are enough.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(paths), batch):
+                looks = list(pool.map(look, paths[start : start + batch]))
+                maps.append(lower(np.concatenate([inputs for inputs, _ in looks])).astype(np.float16))
+                for inputs, of_page in looks:
+                    places.append(first + of_page)
+                    first += len(inputs)
         self.maps = torch.from_numpy(np.concatenate(maps))
         self.places = np.concatenate(places)
         """(N, V): which of the maps show a picture."""
