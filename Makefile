@@ -39,7 +39,7 @@ benchmarks: setup-test
 evaluate: setup-test
 	$(BIN)/docdex evaluate $(DATA)/dev
 
-# An hour and a half on two quiet cores; stopped, it goes on where it was.
+# Two hours on two quiet cores; stopped, it goes on where it was.
 ablation: setup-test
 	$(BIN)/docdex ablate configs/ablation.toml
 

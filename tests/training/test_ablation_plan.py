@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from docdex.errors import TrainingError
 from docdex.training.ablation.plan import Ablation, describe, identify, read_ablation
 from docdex.training.config import differences
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs"
 
 BASE = """
 name = "base"
@@ -158,3 +160,10 @@ def test_the_committed_plan_asks_what_was_published_and_trains_its_base_once_a_s
     }
     first_turn = [variant.seed for variant in ablation.variants if variant.seed == 1]
     assert [variant.seed for variant in ablation.variants][: len(first_turn)] == first_turn
+
+
+def test_the_plan_in_the_docs_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ablation.md").read_text(encoding="utf-8")
+    (plan,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "plan.toml").write_text(plan.replace('"base.toml"', f'"{CONFIGS / "base.toml"}"'))
+    assert len(read_ablation(tmp_path / "plan.toml").variants) == 6

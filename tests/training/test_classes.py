@@ -285,3 +285,10 @@ def test_the_data_folder_has_a_default_and_other_variables_must_be_set(
     assert expand("$DOCDEX_DATA/train") == Path("/somewhere/train")
     with pytest.raises(TrainingError, match="DOCDEX_NOWHERE"):
         expand("$DOCDEX_NOWHERE/pages")
+
+
+def test_a_share_of_the_files_makes_a_share_of_the_classes(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", 8)
+    classes = of_folder(folder, "one", share=0.5)
+    greys = [int(classes.page(number, np.random.default_rng(0))[0, 0, 0]) for number in range(len(classes))]
+    assert greys == [0, 20, 40, 60]

@@ -54,11 +54,7 @@ class Record(msgspec.Struct, frozen=True):
 
     def run(self, changes: Changes, seed: int) -> Run | None:
         """The run of these changes and this seed, None before it is there."""
-        wanted = identify(changes)
-        for run in self.runs:
-            if run.seed == seed and identify(run.changes) == wanted:
-                return run
-        return None
+        return self.runs_of(changes).get(seed)
 
     def runs_of(self, changes: Changes) -> dict[int, Run]:
         """Runs of these changes by seed."""
