@@ -165,5 +165,5 @@ def test_the_committed_plan_asks_what_was_published_and_trains_its_base_once_a_s
 def test_the_plan_in_the_docs_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "ablation.md").read_text(encoding="utf-8")
     (plan,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "plan.toml").write_text(plan.replace('"base.toml"', f'"{CONFIGS / "base.toml"}"'))
+    (tmp_path / "plan.toml").write_text(plan.replace('base = "', f'base = "{CONFIGS}/'))
     assert len(read_ablation(tmp_path / "plan.toml").variants) == 6
