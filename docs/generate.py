@@ -26,6 +26,7 @@ from docdex.calibration import pages_needed
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "first.json"
+BENCHMARK = ROOT / "results" / "benchmark.json"
 CONFIG = ROOT / "configs" / "first.toml"
 
 _MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
@@ -104,6 +105,29 @@ def write_results(name: str = "summary") -> str:
     from docdex.evaluation import markdown_table, read_results
 
     return markdown_table(read_results(RESULTS), name)
+
+
+_PUBLISHED = "docdex:published_"
+"""What the names of the published recipe's generations begin with, as the configs are called."""
+
+
+def write_published() -> str:
+    """The published recipe's generations beside models of ours, and whether those are ahead of the best."""
+    missing = "*Not measured yet: `docdex evaluate` with these models writes `results/benchmark.json`.*"
+    if not BENCHMARK.exists():
+        return missing
+    from docdex.evaluation import markdown_table, read_results, standing_table
+
+    results = [result for result in read_results(BENCHMARK) if result.peer.startswith("docdex:")]
+    published = [result for result in results if result.peer.startswith(_PUBLISHED)]
+    ours = [result for result in results if result not in published]
+    if not published or not ours:
+        return missing
+    return f"""{markdown_table([*ours, *published], "trained")}
+
+Against the best of the published generations in each figure; *apart* where the 95 % intervals do not touch:
+
+{standing_table(ours, published)}"""
 
 
 def _passport() -> models.Passport | None:
@@ -263,6 +287,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "measured": write_measured,
     "model": write_model,
     "pages-needed": write_pages_needed,
+    "published": write_published,
     "recipe": write_recipe,
     "results": write_results,
     "thresholds": write_thresholds,

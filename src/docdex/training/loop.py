@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.batch_norm import share_batch_norms
-from docdex.training.class_layer import build_class_layer, starting_centres
+from docdex.training.class_layer import build_class_layer, place_at_random, place_centres, starting_centres
 from docdex.training.classes import ClassTable, expand
 from docdex.training.config import differences, restore_config
 from docdex.training.distil import learn_maps, listen
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from docdex.training.config import OptimConfig, TrainConfig
     from docdex.training.distil import Distillation
+    from docdex.training.views import Batch
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
@@ -136,7 +137,7 @@ class Trainer:
         share_batch_norms(self.network, self.processes)
         self._rows: str | None = None
         self.averaged = copy.deepcopy(self.network)
-        self.distillation = listen(config, self.table, self.network, self.processes, self.say)
+        self.distillation = listen(config, self.network, self.processes)
         self.optimiser = _optimiser(self.network, config.optim, self.distillation)
         if state is not None:
             self._restore(state)
@@ -183,7 +184,10 @@ class Trainer:
             self.network.head.start_from(cells)
 
     def _start_centres(self) -> None:
-        """Each class's centre where the network puts its clean page."""
+        """Each class's centre where the network puts its clean page, or anywhere."""
+        if self.config.loss.start == "random":
+            place_at_random(self.centres, self.config.seed)
+            return
         self.network.eval()
         self.say(f"starting {len(self.table)} centres from clean pages")
         model = to_onnx(self.network, self.config.model.side, "vectors")
@@ -193,10 +197,7 @@ class Trainer:
         for chunk, vectors in zip(chunks, loader, strict=True):
             aside = torch.Generator().manual_seed(self.config.seed + chunk)
             centres = starting_centres(vectors, self.centres.centres.shape[1:], aside)
-            # Blocks begin and end within chunks.
-            first = chunk * clean.chunk - block.start
-            low, high = max(first, 0), min(first + len(centres), len(block))
-            self.centres.centres[low:high] = centres[low - first : high - first]
+            place_centres(self.centres, chunk * clean.chunk, centres)
 
     def _restore_network(self, state: dict[str, Any]) -> None:
         try:
@@ -241,8 +242,9 @@ class Trainer:
     def train(self) -> None:
         """Run to the end of the budget, saving and measuring on the way."""
         config, progress = self.config, self.progress
+        taught = self.distillation.taught if self.distillation is not None else None
         loader = DataLoader(
-            self.batches.part(self.processes.block(config.optim.batch)),
+            self.batches.part(self.processes.block(config.optim.batch), taught),
             batch_size=None,
             sampler=range(progress.step, _BEYOND),
             num_workers=config.workers,
@@ -253,10 +255,10 @@ class Trainer:
         began, cpu_began = time.monotonic() - progress.seconds, cpu_seconds() - progress.cpu
         saved = measured = progress.seconds
         losses: list[float] = []
-        for maps, labels in loader:
+        for batch in loader:
             if self.share_done() >= 1:
                 break
-            losses.append(self._step(maps.float(), labels))
+            losses.append(self._step(batch))
             progress.step += 1
             # All go by the clock of the first: the schedule and the end must be the same for everybody.
             clock = torch.tensor([time.monotonic() - began, cpu_seconds() - cpu_began], dtype=torch.float64)
@@ -276,13 +278,13 @@ class Trainer:
         self._measure()
         self._save()
 
-    def _step(self, maps: torch.Tensor, labels: torch.Tensor) -> float:
-        optim, network = self.config.optim, self.network
+    def _step(self, batch: Batch) -> float:
+        optim, network, labels = self.config.optim, self.network, batch.labels
         factor = _schedule(self.share_done(), self.progress.step, optim.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        cells = network.cells(maps)
+        cells = network.cells(batch.maps.float())
         vectors = network.head(cells)
         rng = np.random.default_rng([self.config.seed, self.progress.step, _NEGATIVES])
         loss = self.centres.loss(vectors, labels, rng)
@@ -290,7 +292,7 @@ class Trainer:
         if self.distillation is not None:
             # Clean copies come last. Everybody compares those of all, and takes a part of the gradient.
             own = len(self.processes.block(optim.batch))
-            clean = [self.processes.gather(part[own:]) for part in (cells, vectors, labels)]
+            clean = [self.processes.gather(part) for part in (cells[own:], vectors[own:], batch.said.float())]
             term = self.distillation(*clean)
             reached += float(term.detach())
             loss = loss + term / self.processes.count
