@@ -106,7 +106,7 @@ def test_centres_mapped_from_a_file_and_killed_end_as_those_in_memory_that_were_
     optim = msgspec.structs.replace(config.optim, centres="adamw", centre_rate=0.01, centre_decay=0.1)
     config = msgspec.structs.replace(config, optim=optim)
     whole = train(config, tmp_path / "whole")
-    assert set(whole["tables"]) == {"centres", "moments", "touched"}
+    assert set(whole["tables"]) == {"centres", "first", "second", "touched"}
     mapped, killed = msgspec.structs.replace(config, centre_memory=0.0), tmp_path / "killed"
     trainer = Trainer(mapped, killed, say=silent)
     step = trainer._step

@@ -44,7 +44,7 @@ def optimiser_of(kind: str, shape: torch.Size) -> RowOptimiser:
     if kind == "momentum":
         return RowMomentum({"momentum": torch.zeros(shape), **touched}, decay=0.01)
     if kind == "adamw":
-        return RowAdamW({"moments": torch.zeros(shape[0], 2, *shape[1:]), **touched}, decay=0.01)
+        return RowAdamW({"first": torch.zeros(shape), "second": torch.zeros(shape), **touched}, decay=0.01)
     return RowDescent()
 
 

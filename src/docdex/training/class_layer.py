@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from docdex.training.optim import RowOptimiser
     from docdex.training.processes import Processes
 
-_REMEMBERED: dict[str, dict[str, tuple[int, ...]]] = {
-    "descent": {},
-    "momentum": {"momentum": ()},
-    "adamw": {"moments": (2,)},
-}
-"""Tables that an optimiser keeps, and how many rows of the centres one of theirs holds."""
+_REMEMBERED = {"descent": (), "momentum": ("momentum",), "adamw": ("first", "second")}
+"""Tables of the centres' shape that an optimiser keeps."""
 _SPREAD = 0.3
 """How far from a class's first centre its other ones start, as a share of its length."""
 
@@ -50,13 +46,11 @@ def build_class_layer(config: TrainConfig, classes: int, processes: Processes, s
     loss, optim = config.loss, config.optim
     rows, dimension = len(processes.block(classes)), config.model.dimension
     shape = (rows, dimension) if loss.subcentres == 1 else (rows, loss.subcentres, dimension)
-    remembered = _REMEMBERED[optim.centres]
-    size = math.prod(shape) * 4 * (1 + sum(map(math.prod, remembered.values()))) + 8 * rows
+    names = _REMEMBERED[optim.centres]
+    size = math.prod(shape) * 4 * (1 + len(names)) + 8 * rows
     folder = scratch if size > config.centre_memory * 2**30 else None
-    tables = {
-        name: zeros((rows, *many, *shape[1:]), torch.float32, folder) for name, many in remembered.items()
-    }
-    if remembered:
+    tables = {name: zeros(shape, torch.float32, folder) for name in names}
+    if names:
         tables["touched"] = zeros((rows,), torch.int64, folder)
     return PartialFC(
         zeros(shape, torch.float32, folder),

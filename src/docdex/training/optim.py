@@ -28,7 +28,7 @@ class Taken:
     """Rows taken out of a table for one step, what they missed applied.
 
     rows: (R,) int64, each once. values: (R, ...), of the table. moments: what the optimiser remembers of
-    them, (R, ...) each. A step uses them up.
+    them, each shaped as the values.
     """
 
     rows: Tensor
@@ -50,10 +50,7 @@ class RowOptimiser(Protocol):
         ...
 
     def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
-        """Write the rows' next values; to be called in every step, also when no row was taken.
-
-        taken: of this step; what it holds is overwritten.
-        """
+        """Write the rows' next values; to be called in every step, also when no row was taken."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -168,9 +165,8 @@ class RowMomentum:
 
     def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
         """One step of SGDW at this rate."""
-        (momentum,) = taken.moments
-        pace = momentum.mul_(self.momentum).add_(gradient)
-        values = taken.values.mul_(1 - rate * self._clock.decay).sub_(pace, alpha=rate)
+        pace = (taken.moments[0] * self.momentum).add_(gradient)
+        values = (taken.values * (1 - rate * self._clock.decay)).sub_(pace, alpha=rate)
         self._clock.tick(rate)
         centres.index_copy_(0, taken.rows, values)
         self.tables["momentum"].index_copy_(0, taken.rows, pace)
@@ -188,8 +184,8 @@ class RowMomentum:
 class RowAdamW:
     """AdamW (arXiv 1711.05101). A row that was missed moves on as in the dense form, but for `eps`.
 
-    betas: of the two moments. decay: share of the weights a step at a rate of 1. tables: `moments`, (rows, 2,
-    ...) of two rows of the centres each, zeros, and `touched`, (rows,) int64 zeros.
+    betas: of the two moments. decay: share of the weights a step at a rate of 1. tables: `first` and
+    `second`, shaped as the centres, zeros, and `touched`, (rows,) int64 zeros.
     """
 
     eps = 1e-8
@@ -205,33 +201,28 @@ class RowAdamW:
         """The rows, carried on by their moments and decayed."""
         touched = self.tables["touched"].index_select(0, rows)
         shrunk, glided = self._clock.missed(touched)
-        # In one table: finding a row among a million costs more than reading it.
-        moments = self.tables["moments"].index_select(0, rows)
-        first, second = moments.unbind(1)
-        spread = second.sqrt().add_(self.eps)
-        pace = _scale_(torch.div(first, spread, out=spread), glided)
+        first, second = (self.tables[name].index_select(0, rows) for name in ("first", "second"))
+        pace = _scale_(first / second.sqrt().add_(self.eps), glided)
         values = _scale_(centres.index_select(0, rows), shrunk).sub_(pace)
         missed = (self._clock.now - touched).float()
-        for moment, beta in zip((first, second), self.betas, strict=True):
-            _scale_(moment, beta**missed)
-        return Taken(rows, values, (moments,))
+        one, two = self.betas
+        return Taken(rows, values, (_scale_(first, one**missed), _scale_(second, two**missed)))
 
     def step(self, centres: Tensor, taken: Taken, gradient: Tensor, rate: float) -> None:
         """One step of AdamW at this rate."""
         one, two = self.betas
-        (moments,) = taken.moments
-        first, second = moments.unbind(1)
-        first.mul_(one).add_(gradient, alpha=1 - one)
-        second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
+        first = (taken.moments[0] * one).add_(gradient, alpha=1 - one)
+        second = (taken.moments[1] * two).addcmul_(gradient, gradient, value=1 - two)
         steps = self._clock.now + 1
         bias_one, bias_two = 1 - one**steps, 1 - two**steps
         spread = (second / bias_two).sqrt_().add_(self.eps)
-        values = taken.values.mul_(1 - rate * self._clock.decay).addcdiv_(
+        values = (taken.values * (1 - rate * self._clock.decay)).addcdiv_(
             first, spread, value=-rate / bias_one
         )
         self._clock.tick(rate, math.sqrt(bias_two) / bias_one)
         centres.index_copy_(0, taken.rows, values)
-        self.tables["moments"].index_copy_(0, taken.rows, moments)
+        self.tables["first"].index_copy_(0, taken.rows, first)
+        self.tables["second"].index_copy_(0, taken.rows, second)
         self.tables["touched"].index_fill_(0, taken.rows, self._clock.now)
 
     def state(self) -> dict[str, Any]:
