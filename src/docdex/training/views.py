@@ -45,15 +45,8 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
 
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        batch = self.config.optim.batch
-        # Stratified over the class distribution: a batch holds few repeats and all kinds.
-        rng = np.random.default_rng([self.config.seed, number])
-        ranks = (np.arange(batch) + rng.random(batch)) / batch
-        classes = self.table.draw(ranks)
-        views = [
-            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
-            for place in self.places
-        ]
+        batch, classes = self.config.optim.batch, self.classes(number)
+        views = self.views(number, self.places)
         chosen = classes[self.places.start : self.places.stop]
         if (distil := self.config.distil) is not None:
             copied = np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)
@@ -62,6 +55,21 @@ class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             views += [clean_image(self.config, self.table, int(each), side) for each in clean]
             chosen = np.concatenate([chosen, clean])
         return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(chosen)
+
+    def classes(self, number: int) -> NDArray[np.int64]:
+        """Class numbers (B,) of a whole batch."""
+        batch = self.config.optim.batch
+        # Stratified over the class distribution: a batch holds few repeats and all kinds.
+        rng = np.random.default_rng([self.config.seed, number])
+        return self.table.draw((np.arange(batch) + rng.random(batch)) / batch)
+
+    def views(self, number: int, places: range) -> list[NDArray[np.float32]]:
+        """Images of these places of a batch, (3, S, S) float32 each."""
+        classes = self.classes(number)
+        return [
+            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
+            for place in places
+        ]
 
     def part(self, places: range) -> Batches:
         """The same batches, of which only these places are made."""
