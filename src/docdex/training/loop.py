@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 import resource
+import textwrap
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -203,7 +204,12 @@ class Trainer:
         try:
             self.network.load_state_dict(state["network"])
         except (KeyError, RuntimeError) as error:
-            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
+            raise self._of_another_network(error) from error
+
+    def _of_another_network(self, error: Exception) -> TrainingError:
+        """torch names each of the hundreds of weights that do not fit; the first few tell as much."""
+        told = " ".join(str(error).splitlines()[1:]) or str(error)
+        return TrainingError(f"{self.run}: a checkpoint of another network: {textwrap.shorten(told, 200)}")
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
@@ -212,7 +218,7 @@ class Trainer:
                 self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError) as error:
-            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
+            raise self._of_another_network(error) from error
         self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
         self.progress = Progress(**state["progress"])
 
