@@ -3,10 +3,10 @@
     python benchmarks/training_step.py [--rounds N]
 
 A step: 64 pages of 144 pixels forward and backward through the part that learns, and the head; of `lite0` all
-beyond stride 8, of `dense` the whole trunk, as in configs/base.toml and configs/dense.toml. bfloat16 is
-autocast over the trunk. Both take turns on one thread, so that noise meets both alike. `images_per_second` is
-by CPU time, medians; `gain` is the median of the ratios of each round, float32 to bfloat16. That
-`torch.compile` is not here has its reasons in docs/experiments.md.
+beyond stride 8, as in configs/first.toml. bfloat16 is autocast over the trunk. Both take turns on one thread,
+so that noise meets both alike. `images_per_second` is by CPU time, medians; `gain` is the median of the
+ratios of each round, float32 to bfloat16. Why neither the dense trunk nor `torch.compile` is here, stands in
+docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from docdex.training.config import ModelConfig
 from docdex.training.network import EmbeddingNetwork
 
 BATCH, SIDE = 64, 144
-TRUNKS = {"lite0": ModelConfig(), "dense": ModelConfig(trunk="dense", weights="random", frozen_stride=1)}
+TRUNKS = {"lite0": ModelConfig()}
 
 
 def main() -> None:
