@@ -80,7 +80,7 @@ class Journal:
                 self._say(f"no curves for TensorBoard, only {LINES}: pip install 'docdex[tensorboard]'")
             else:
                 # What a run that was killed had written beyond its checkpoint is not shown.
-                self._events = SummaryWriter(str(self.run / EVENTS), purge_step=step)  # type: ignore[no-untyped-call]
+                self._events = SummaryWriter(str(self.run / EVENTS), purge_step=step)
         return self._events
 
 
@@ -92,8 +92,9 @@ def mosaic(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     filled = np.ones((rows * columns, channels, height, width), dtype=np.float32)
     filled[:count] = images
     grid = filled.reshape(rows, columns, channels, height, width).transpose(2, 0, 3, 1, 4)
-    pixels = np.clip((grid + 1) * 127.5, 0, 255).round()
-    return pixels.reshape(channels, rows * height, columns * width).astype(np.uint8)
+    whole = grid.reshape(channels, rows * height, columns * width)
+    pixels: NDArray[np.uint8] = np.clip((whole + 1) * 127.5, 0, 255).round().astype(np.uint8)
+    return pixels
 
 
 def _unwritten(run: Path, error: OSError) -> TrainingError:
