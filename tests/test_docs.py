@@ -40,7 +40,7 @@ MACHINE = re.compile(
 PUBLIC_HOSTS = {"arxiv.org", "docs.python.org", "semver.org", "www.apache.org"}
 """Hosts that may be named: what people read. A package index or a file store is for each to choose."""
 
-OTHERS_OPTIONS = {"--check", "--editable", "--no-deps", "--strict"}
+OTHERS_OPTIONS = {"--check", "--editable", "--logdir", "--no-deps", "--nproc-per-node", "--strict"}
 """Options in the docs that are those of other programs or of our scripts."""
 
 needs_model = pytest.mark.skipif(

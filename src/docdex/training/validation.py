@@ -16,25 +16,24 @@ from docdex.errors import TrainingError
 from docdex.evaluation.protocol import CAPTURES, Benchmark, dir_table, identify, pair_table, rank1_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from docdex.preprocess import View
+    from docdex.training.config import ModelConfig
     from docdex.training.network import EmbeddingNetwork
 
 
 class Validation:
     """The benchmark's pictures, taken through the frozen half once and kept.
 
-    views: what of each is looked at. lower: images (N, 3, S, S) float32 -> maps of the frozen half.
+    model: says what of each is looked at. lower: images (N, 3, S, S) float32 -> maps of the frozen half.
     """
 
     def __init__(
         self,
         root: Path,
-        side: int,
-        views: Sequence[View],
+        model: ModelConfig,
         lower: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         batch: int = 64,
     ) -> None:
@@ -43,7 +42,7 @@ class Validation:
         maps, places, first = [], [], 0
 
         def look(path: Path) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-            return look_at(_read(path), side, views)
+            return look_at(_read(path), model.side, model.views)
 
         # Decoding and resizing let go of the interpreter's lock: threads are enough.
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -68,14 +68,7 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         batch, said = self.config.optim.batch, torch.empty(0, dtype=torch.float16)
-        # Stratified over the class distribution: a batch holds few repeats and all kinds.
-        rng = np.random.default_rng([self.config.seed, number])
-        ranks = (np.arange(batch) + rng.random(batch)) / batch
-        classes = self.table.draw(ranks)
-        views = [
-            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
-            for place in self.places
-        ]
+        classes, views = self.classes(number), self.views(number, self.places)
         chosen = classes[self.places.start : self.places.stop]
         if (distil := self.config.distil) is not None:
             copied = np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)
@@ -87,6 +80,21 @@ class Batches(Dataset[Batch]):
                 said = torch.from_numpy(self._taught(pages))
         maps = torch.from_numpy(self.maps(np.stack(views)).astype(np.float16))
         return Batch(maps, torch.from_numpy(chosen), said)
+
+    def classes(self, number: int) -> NDArray[np.int64]:
+        """Class numbers (B,) of a whole batch."""
+        batch = self.config.optim.batch
+        # Stratified over the class distribution: a batch holds few repeats and all kinds.
+        rng = np.random.default_rng([self.config.seed, number])
+        return self.table.draw((np.arange(batch) + rng.random(batch)) / batch)
+
+    def views(self, number: int, places: range) -> list[NDArray[np.float32]]:
+        """Images of these places of a batch, (3, S, S) float32 each."""
+        classes = self.classes(number)
+        return [
+            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
+            for place in places
+        ]
 
     def part(self, places: range, taught: Taught | None) -> Batches:
         """The same batches, of which only these places are made, with what a teacher says of their copies."""
