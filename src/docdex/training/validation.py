@@ -57,11 +57,16 @@ class Validation:
         """(N, V): which of the maps show a picture."""
 
     @torch.no_grad()
-    def measure(self, network: EmbeddingNetwork, batch: int = 128) -> dict[str, float]:
-        """Figures by which a checkpoint is chosen; the network should be in evaluation mode."""
+    def embed(self, network: EmbeddingNetwork, batch: int = 128) -> NDArray[np.float32]:
+        """Vectors of unit length (N, V * D) of all pictures; the network should be in evaluation mode."""
         parts = torch.split(self.maps, batch)
         outputs = torch.cat([network.embed_maps(part.float()) for part in parts]).numpy()
-        vectors = outputs[self.places].reshape(len(self.places), -1) / self.places.shape[1] ** 0.5
+        vectors = outputs[self.places].reshape(len(self.places), -1)
+        return np.asarray(vectors / np.float32(np.sqrt(self.places.shape[1])))
+
+    def measure(self, network: EmbeddingNetwork) -> dict[str, float]:
+        """Figures by which a checkpoint is chosen."""
+        vectors = self.embed(network)
         similarities = vectors @ vectors.T
         draws = [identify(self.benchmark, number, similarities) for number in range(3)]
         figures: dict[str, float] = {}
