@@ -17,7 +17,7 @@ from docdex.evaluation import markdown_table, write_results
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_RESULTS = Path("results", "first.json")
+_RESULTS = Path("results", "benchmark.json")
 
 
 @click.command(cls=Command)
