@@ -27,7 +27,7 @@ _RESULTS = Path("results", "benchmark.json")
     "peers",
     metavar="NAME",
     multiple=True,
-    help="Measure this one; may be repeated: docdex:first (a packaged model), docdex:PATH (any other), or a "
+    help="Measure this one; may be repeated: docdex:base (a packaged model), docdex:PATH (any other), or a "
     "baseline: phash, thumbnail, hog, lite0-grid, lite0-cells-pca, sift, minilm-ocr.  [default: packaged "
     "models, and the baselines but the last two, which take minutes]",
 )
@@ -77,7 +77,7 @@ def evaluate(
     \b
     Example:
       docdex evaluate ../shared/data/dev
-      docdex evaluate my-pages/ --peer docdex:first --peer sift --report report.html
+      docdex evaluate my-pages/ --peer docdex:base --peer sift --report report.html
     """
     target = output or (None if peers else _RESULTS)
     with _writing(report or cache), progress("Measuring") as show:

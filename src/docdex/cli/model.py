@@ -161,8 +161,8 @@ def export(
 
     \b
     Example:
-      docdex model export runs/first first.onnx --name first --benchmark dev
-      docdex model export runs/first first-int8.onnx --name first-int8 --benchmark dev --int8 --calibrate dev
+      docdex model export runs/base base.onnx --name base --benchmark dev
+      docdex model export runs/base small.onnx --name small --benchmark dev --int8 --calibrate dev
     """
     if int8 != (calibrate is not None):
         raise click.UsageError("--int8 and --calibrate FOLDER go together.")

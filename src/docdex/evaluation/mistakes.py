@@ -83,7 +83,7 @@ def stranger_mistakes(
 
 
 def missed_types(benchmark: Benchmark, draws: Sequence[Identification], threshold: float) -> list[Confusion]:
-    """Probes nearest to their own type but below the threshold: of each type the farthest, commonest first."""
+    """Probes nearest to their type but below the threshold: of each type the farthest; commonest first."""
     farthest: dict[str | None, tuple[float, int, int]] = {}
     times: Counter[str | None] = Counter()
     for outcome in draws:
