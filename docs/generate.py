@@ -16,13 +16,16 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from click.testing import CliRunner
 
 from docdex import errors, models
 from docdex.calibration import pages_needed
+
+if TYPE_CHECKING:
+    from docdex.evaluation import PeerResult
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "first.json"
@@ -248,6 +251,61 @@ def write_ablation(part: str) -> str:
     return sections[part](read_record(path))
 
 
+def write_own(part: str) -> str:
+    """What training on a user's folder gave: the `table` by seed, or in words the `change`."""
+    path = RESULTS.with_name("own_pages.json")
+    if not path.exists():
+        return "*Not measured yet: `benchmarks/own_pages.py` writes `results/own_pages.json`.*"
+    from docdex.evaluation import PeerResult
+
+    found = json.loads(path.read_text(encoding="utf-8"))
+    runs = [
+        {**run, **{when: msgspec.convert(run[when], PeerResult) for when in ("before", "after")}}
+        for run in found["runs"]
+    ]
+    if part == "change":
+        return _own_change(runs)
+    rows = [
+        (str(run["seed"]), f"{name}, {run['minutes']:g} min" if when == "after" else name, *_own(run[when]))
+        for run in runs
+        for when, name in (("before", "packaged"), ("after", "trained"))
+    ]
+    unlike = msgspec.convert(found["unlike"], PeerResult)
+    rows.append(("–", "packaged, types that do not look alike", *_own(unlike)))
+    return table(("seed", "model", "types", "strangers", *_OWN), rows)
+
+
+_OWN: dict[str, Callable[[Any], tuple[float, Any]]] = {
+    "rank-1": lambda told: (told.rank1["flat"]["mean"], told.intervals.rank1["flat"]["mean"]),
+    "DIR at FPIR 0.1": lambda told: (told.dir["flat"]["0.1"], told.intervals.dir["flat"]["0.1"]),
+    "TPR at per-pair FPR 1e-3": lambda told: (
+        told.pairs["flat"]["all"].tpr["1e-3"],
+        told.intervals.pairs["flat"]["all"].tpr["1e-3"],
+    ),
+    "OSCR area": lambda told: (told.oscr["flat"], told.intervals.oscr["flat"]),
+}
+"""Figures of a folder without copies under stress, each with its interval."""
+
+
+def _own(told: PeerResult) -> list[str]:
+    figures = [figure(told) for figure in _OWN.values()]
+    shown = [f"{rate:.3f} ({bounds[0]:.3f}–{bounds[1]:.3f})" for rate, bounds in figures]
+    return [str(told.types), str(told.strangers), *shown]
+
+
+def _own_change(runs: Sequence[dict[str, Any]]) -> str:
+    """The change of each figure, on average and from the least to the largest of the seeds."""
+    parts = []
+    for name, figure in _OWN.items():
+        changes = [figure(run["after"])[0] - figure(run["before"])[0] for run in runs]
+        spread = f" ({min(changes):+.3f} to {max(changes):+.3f})" if len(changes) > 1 else ""
+        parts.append(f"{name} {sum(changes) / len(changes):+.3f}{spread}")
+    seeds = (
+        f"On average over {len(runs)} seeds, and from the least to the most" if len(runs) > 1 else "In all"
+    )
+    return f"{seeds}, training changed: {', '.join(parts)}."
+
+
 def write_config(name: str) -> str:
     """A committed config as it is."""
     return f"```toml\n{CONFIG.with_name(f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
@@ -262,6 +320,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "help": write_help,
     "measured": write_measured,
     "model": write_model,
+    "own": write_own,
     "pages-needed": write_pages_needed,
     "recipe": write_recipe,
     "results": write_results,
