@@ -11,10 +11,11 @@ sees. It is the family of drawings that is a part of the packaged model's traini
 is flattered.
 
 Then come the page's own commands, in its order and with `configs/own.toml`: `split`, `train`, `model export`,
-and `evaluate` of the packaged model and the new one in the same run. Other than there are only the seeds, one
-a split and training, and `--minutes`, which the result states. Checkpoints are not chosen by `$DOCDEX_DATA`:
-a user has none. Last, the packaged model is asked about a folder of as many types that do not look alike
-(`unlike`): what there would be to gain in training for those.
+and `evaluate` of the model that the recipe starts from, of the packaged default where that is another one,
+and of the new model, in the same run. Other than there are only the seeds, one a split and training, and
+`--minutes`, which the result states. Checkpoints are not chosen by `$DOCDEX_DATA`: a user has none. Last, the
+packaged models are asked about a folder of as many types that do not look alike (`unlike`): what there would
+be to gain in training for those.
 
 It takes the minutes of training and about one more a seed, on two quiet cores. What the commands say goes to
 standard error. Needs the extra `train`.
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from docdex.evaluation import PeerResult
-
 RECIPE = Path(__file__).resolve().parent.parent / "configs" / "own.toml"
 FIRST = 1_000_000
 """Number of the first template; those that runs learn from are counted from 0, by the thousand."""
@@ -87,14 +86,14 @@ def main() -> None:
         write_documents(work / "my-documents", FIRST, options.forms, options.versions, options.instances)
         runs = [follow_recipe(work, seed, options.minutes) for seed in range(options.seeds)]
         write_documents(work / "unlike", UNLIKE, types, 1, options.instances)
-        unlike = measure_unlike(work)
+        docdex(work, "split", "unlike", "apart", "--seed", "0")
+        unlike = evaluate(work, "apart/held-out", packaged())
     result = {
         "benchmark": "own_pages",
         "python": platform.python_version(),
         "torch": version("torch"),
         "cores": os.cpu_count(),
-        "model": models.DEFAULT,
-        "digest": models.load().passport.digest,
+        "digests": {name: models.load(name).passport.digest for name in packaged()},
         "recipe_minutes": read_config(RECIPE).optim.minutes,
         "forms": options.forms,
         "versions": options.versions,
@@ -163,25 +162,27 @@ def follow_recipe(work: Path, seed: int, minutes: float | None) -> dict[str, Any
     docdex(home, "split", str(work / "my-documents"), "own", "--seed", f"{seed}")
     docdex(home, "train", "own.toml")
     docdex(home, "model", "export", "runs/own", "own.onnx", "--name", "own", "--benchmark", "own/held-out")
-    peers = ("--peer", f"docdex:{models.DEFAULT}", "--peer", "docdex:own.onnx")
-    docdex(home, "evaluate", "own/held-out", *peers, "-o", "after.json")
-    before, after = read_results(home / "after.json")
+    *before, after = evaluate(home, "own/held-out", [*packaged(), "own.onnx"])
     training = models.read_passport(home / "own.onnx").training
     return {
         "seed": seed,
         "learned": len({line.split("/")[-2] for line in lines_of(home / "own" / "train.txt")}),
         **{key: training[key] for key in ("classes", "steps", "images", "minutes", "cpu_minutes")},
-        "before": plain(before),
-        "after": plain(after),
+        "before": before,
+        "after": after,
     }
 
 
-def measure_unlike(work: Path) -> Any:
-    """What the packaged model makes of types that do not look alike."""
-    docdex(work, "split", "unlike", "apart", "--seed", "0")
-    docdex(work, "evaluate", "apart/held-out", "--peer", f"docdex:{models.DEFAULT}", "-o", "unlike.json")
-    (result,) = read_results(work / "unlike.json")
-    return plain(result)
+def packaged() -> list[str]:
+    """The packaged models that the new one must be ahead of: what it starts from, and the default."""
+    return list(dict.fromkeys([read_config(RECIPE).start_from or models.DEFAULT, models.DEFAULT]))
+
+
+def evaluate(home: Path, folder: str, names: Sequence[str]) -> list[Any]:
+    """What models make of a benchmark folder, as plain values, in their order."""
+    peers = itertools.chain.from_iterable(("--peer", f"docdex:{name}") for name in names)
+    docdex(home, "evaluate", folder, *peers, "-o", "measured.json")
+    return [msgspec.to_builtins(result) for result in read_results(home / "measured.json")]
 
 
 def set_key(text: str, key: str, value: str) -> str:
@@ -203,10 +204,6 @@ def docdex(home: Path, *words: str) -> None:
 
 def lines_of(path: Path) -> Sequence[str]:
     return path.read_text(encoding="utf-8").splitlines()
-
-
-def plain(result: PeerResult) -> Any:
-    return msgspec.to_builtins(result)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "first.json"
+BENCHMARK = ROOT / "results" / "benchmark.json"
 CONFIG = ROOT / "configs" / "first.toml"
 
 _MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
@@ -107,6 +108,29 @@ def write_results(name: str = "summary") -> str:
     from docdex.evaluation import markdown_table, read_results
 
     return markdown_table(read_results(RESULTS), name)
+
+
+_PUBLISHED = "docdex:published_"
+"""What the names of the published recipe's generations begin with, as the configs are called."""
+
+
+def write_published() -> str:
+    """The published recipe's generations beside models of ours, and whether those are ahead of the best."""
+    missing = "*Not measured yet: `docdex evaluate` with these models writes `results/benchmark.json`.*"
+    if not BENCHMARK.exists():
+        return missing
+    from docdex.evaluation import markdown_table, read_results, standing_table
+
+    results = [result for result in read_results(BENCHMARK) if result.peer.startswith("docdex:")]
+    published = [result for result in results if result.peer.startswith(_PUBLISHED)]
+    ours = [result for result in results if result not in published]
+    if not published or not ours:
+        return missing
+    return f"""{markdown_table([*ours, *published], "trained")}
+
+Against the best of the published generations in each figure; *apart* where the 95 % intervals do not touch:
+
+{standing_table(ours, published)}"""
 
 
 def _passport() -> models.Passport | None:
@@ -259,19 +283,14 @@ def write_own(part: str) -> str:
     from docdex.evaluation import PeerResult
 
     found = json.loads(path.read_text(encoding="utf-8"))
-    runs = [
-        {**run, **{when: msgspec.convert(run[when], PeerResult) for when in ("before", "after")}}
-        for run in found["runs"]
-    ]
     if part == "change":
-        return _own_change(runs)
-    rows = [
-        (str(run["seed"]), f"{name}, {run['minutes']:g} min" if when == "after" else name, *_own(run[when]))
-        for run in runs
-        for when, name in (("before", "packaged"), ("after", "trained"))
-    ]
-    unlike = msgspec.convert(found["unlike"], PeerResult)
-    rows.append(("–", "packaged, types that do not look alike", *_own(unlike)))
+        return _own_change(found["runs"])
+    rows = []
+    for run in found["runs"]:
+        shown = [*((told, "") for told in run["before"]), (run["after"], f", {run['minutes']:g} min")]
+        rows += [(str(run["seed"]), *_own(msgspec.convert(told, PeerResult), more)) for told, more in shown]
+    for told in found["unlike"]:
+        rows.append(("–", *_own(msgspec.convert(told, PeerResult), ", types that do not look alike")))
     return table(("seed", "model", "types", "strangers", *_OWN), rows)
 
 
@@ -287,23 +306,30 @@ _OWN: dict[str, Callable[[Any], tuple[float, Any]]] = {
 """Figures of a folder without copies under stress, each with its interval."""
 
 
-def _own(told: PeerResult) -> list[str]:
+def _own(told: PeerResult, more: str) -> list[str]:
     figures = [figure(told) for figure in _OWN.values()]
     shown = [f"{rate:.3f} ({bounds[0]:.3f}–{bounds[1]:.3f})" for rate, bounds in figures]
-    return [str(told.types), str(told.strangers), *shown]
+    return [f"`{told.peer}`{more}", str(told.types), str(told.strangers), *shown]
 
 
 def _own_change(runs: Sequence[dict[str, Any]]) -> str:
-    """The change of each figure, on average and from the least to the largest of the seeds."""
-    parts = []
-    for name, figure in _OWN.items():
-        changes = [figure(run["after"])[0] - figure(run["before"])[0] for run in runs]
-        spread = f" ({min(changes):+.3f} to {max(changes):+.3f})" if len(changes) > 1 else ""
-        parts.append(f"{name} {sum(changes) / len(changes):+.3f}{spread}")
-    seeds = (
-        f"On average over {len(runs)} seeds, and from the least to the most" if len(runs) > 1 else "In all"
-    )
-    return f"{seeds}, training changed: {', '.join(parts)}."
+    """The change of each figure against each packaged model: the mean over seeds, least and largest."""
+    from docdex.evaluation import PeerResult
+
+    lines = []
+    for before in zip(*(run["before"] for run in runs), strict=True):
+        parts = []
+        for name, figure in _OWN.items():
+            changes = [
+                figure(msgspec.convert(run["after"], PeerResult))[0]
+                - figure(msgspec.convert(told, PeerResult))[0]
+                for run, told in zip(runs, before, strict=True)
+            ]
+            spread = f" ({min(changes):+.3f} to {max(changes):+.3f})" if len(changes) > 1 else ""
+            parts.append(f"{name} {sum(changes) / len(changes):+.3f}{spread}")
+        lines.append(f"- against `{before[0]['peer']}`: {', '.join(parts)}")
+    seeds = f", the mean of {len(runs)} seeds, the least and the largest" if len(runs) > 1 else ""
+    return "\n".join([f"The trained model's change{seeds}:", "", *lines])
 
 
 def write_config(name: str) -> str:
@@ -322,6 +348,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "model": write_model,
     "own": write_own,
     "pages-needed": write_pages_needed,
+    "published": write_published,
     "recipe": write_recipe,
     "results": write_results,
     "thresholds": write_thresholds,

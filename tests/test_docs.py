@@ -17,11 +17,13 @@ from types import ModuleType
 from typing import Any
 
 import click
+import msgspec
 import numpy as np
 import pytest
 
 import docdex
 from docdex import errors, models
+from docdex.evaluation import read_results, write_results
 from fakes import TINY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +40,7 @@ MACHINE = re.compile(
 PUBLIC_HOSTS = {"arxiv.org", "docs.python.org", "semver.org", "www.apache.org"}
 """Hosts that may be named: what people read. A package index or a file store is for each to choose."""
 
-OTHERS_OPTIONS = {"--check", "--editable", "--no-deps", "--strict"}
+OTHERS_OPTIONS = {"--check", "--editable", "--logdir", "--no-deps", "--nproc-per-node", "--strict"}
 """Options in the docs that are those of other programs or of our scripts."""
 
 needs_model = pytest.mark.skipif(
@@ -146,6 +148,30 @@ def test_the_shell_commands_of_a_page_succeed(page: Path, clone: Path) -> None:
     script = "set -euo pipefail\n" + "\n".join(blocks(page, "bash"))
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator, first = load_generator(), read_results(ROOT / "results" / "first.json")
+    monkeypatch.setattr(generator, "BENCHMARK", tmp_path / "benchmark.json")
+    assert "Not measured yet" in generator.write_published()
+
+    def named(**peers: int) -> None:
+        results = [msgspec.structs.replace(first[n], peer=f"docdex:{name}") for name, n in peers.items()]
+        write_results([*results, first[1]], generator.BENCHMARK)
+
+    named(base=0)
+    assert "Not measured yet" in generator.write_published()
+    named(base=0, published_1=1, published_2=2)
+    figures, _, standing = generator.write_published().split("\n\n")
+    assert [line.split("`")[1] for line in figures.splitlines()[2:]] == [
+        "docdex:base",
+        "docdex:published_1",
+        "docdex:published_2",
+    ]
+    assert standing.splitlines()[2].startswith("| `docdex:base` | ahead, apart |")
+    assert len(standing.splitlines()) == 3
 
 
 def test_generated_parts_are_current() -> None:

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from docdex import models
 from docdex.embedder import ROTATIONS
 from docdex.errors import DamagedSource, EmptySource
-from docdex.evaluation import evaluate
+from docdex.evaluation import TrainingCost, evaluate
 from docdex.evaluation.comparison import compare, embed_benchmark, match_benchmark, measure_peers
 from docdex.evaluation.intervals import Resampling
 from docdex.evaluation.measurement import measure_vectors
@@ -69,6 +71,19 @@ def test_only_what_was_turned_is_searched(benchmark_root: Path) -> None:
     cost = search_cost_table(plain, turned)
     assert result.turned.fpir_at_upright_threshold == pytest.approx(cost, abs=1e-6)
     assert cost["0.1"] > 0.1
+
+
+def test_the_cost_of_a_model_stands_in_its_result_and_in_no_others(
+    benchmark_root: Path, tiny: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copy(tiny, tmp_path / "model.onnx"))
+    passport = models.read_passport(tiny)
+    training = {"minutes": 10.0, "cpu_minutes": 19.5, "images": 61_056}
+    models.write_passport(msgspec.structs.replace(passport, name="published_1", training=training), model)
+    ours, phash = evaluate(benchmark_root, [f"docdex:{model}", "phash"])
+    assert ours.peer == "docdex:published_1"
+    assert ours.cost == TrainingCost(10.0, 19.5, 61_056)
+    assert phash.cost is None
 
 
 def test_every_peer_is_measured_in_the_order_asked(benchmark_root: Path, tiny: Path) -> None:

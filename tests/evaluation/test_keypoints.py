@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from docdex.evaluation.keypoints import Keypoints, SiftPeer, count_agreeing
+from docdex.evaluation import keypoints
+from docdex.evaluation.keypoints import Keypoints, SiftPeer
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +63,28 @@ def test_many_points_on_one_count_once() -> None:
     descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
     points = rng.random((20, 2)).astype(np.float32) * 300
     sample = Keypoints(points, descriptors)
-    assert count_agreeing(sample, sample) == 20
+    sift = SiftPeer("sift")
+    assert sift.compare(sample, [sample]) == 20
     # All of a probe's points look like the sample's first: whatever the homography, that is one point.
     collapsed = Keypoints(points, np.repeat(descriptors[:1], 20, axis=0))
-    assert count_agreeing(collapsed, sample) == 0
+    assert sift.compare(collapsed, [sample]) == 0
+
+
+def test_a_sample_scores_the_same_among_any_others(sift: SiftPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keypoints, "_SAMPLES_AT_ONCE", 3)
+    probe = sift.describe(photo(page(3)))
+    blank = sift.describe(np.full((50, 40, 3), 255, dtype=np.uint8))
+    samples = [
+        sift.describe(page(1)),
+        blank,
+        *(sift.describe(page(seed)) for seed in (2, 3, 4)),
+        blank,
+        blank,
+    ]
+    together = sift.compare(probe, samples)
+    assert together.argmax() == 3
+    assert together.tolist() == [float(sift.compare(probe, [sample])[0]) for sample in samples]
+    assert sift.compare(probe, []).shape == (0,)
 
 
 def test_a_page_is_compared_alike_each_time(sift: SiftPeer) -> None:

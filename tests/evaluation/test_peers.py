@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -23,8 +24,10 @@ from docdex.evaluation.peers import (
     phash,
     shrink_grey,
     thumbnail,
+    training_cost,
     unit_length,
 )
+from docdex.evaluation.results import TrainingCost
 
 Picture = Callable[[int], NDArray[np.uint8]]
 NOWHERE = Path("nowhere")
@@ -117,6 +120,22 @@ def test_a_model_is_reported_by_its_passport_not_by_its_path(tiny: Path, picture
     peer = open_embedding(f"docdex:{tiny}")
     assert peer.name == "docdex:tiny"
     np.testing.assert_array_equal(peer.embed([picture(9)]), OnnxEmbedder.open(tiny).embed([picture(9)]))
+
+
+def test_a_model_costs_what_it_took_and_what_it_went_on_from(tiny: Path) -> None:
+    passport = models.read_passport(tiny)
+    run = {"minutes": 20.5, "cpu_minutes": 30.0, "images": 1000}
+    before = [{"name": "start", "minutes": 70.2, "cpu_minutes": 95.0, "images": 5000}]
+
+    def cost(**training: object) -> TrainingCost | None:
+        return training_cost(msgspec.structs.replace(passport, training=training))
+
+    assert cost(**run) == TrainingCost(20.5, 30.0, 1000)
+    assert cost(**run, before=before) == TrainingCost(90.7, 125.0, 6000)
+    # A part that is not known makes the whole unknown, not smaller.
+    assert cost(**run, before=[*before, {"name": "older"}]) is None
+    assert cost(by="somebody else") is None
+    assert cost(**{**run, "minutes": "many"}) is None
 
 
 def test_packaged_models_come_first_in_the_names(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:

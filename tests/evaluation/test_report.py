@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from docdex.errors import InvalidSetting
-from docdex.evaluation import PairResult, PeerResult, TurnedResult, markdown_table
+from docdex.evaluation import (
+    PairResult,
+    PeerResult,
+    TrainingCost,
+    TurnedResult,
+    markdown_table,
+    standing_table,
+)
 from docdex.evaluation.results import Intervals, PairIntervals, TurnedIntervals
 
 
@@ -167,3 +174,60 @@ def test_turned_pages_without_search_have_a_table(result: Callable[..., PeerResu
     heads, _, row = cells(markdown_table([made], "unsearched"))
     assert heads == ["recogniser", "0°, flat", "0°, stress", "90°, flat", "90°, stress"]
     assert row == ["`ours`", "0.900", "0.800", "0.100", "–"]
+
+
+def test_what_training_took_stands_beside_the_figures(result: Callable[..., PeerResult]) -> None:
+    trained = result("docdex:one", cost=TrainingCost(12.34, 20.06, 98_765))
+    heads, _, first, second = cells(markdown_table([trained, result("phash")], "trained"))
+    assert first[:5] == ["`docdex:one`", "12.3", "20.1", "98,765", "0.003"]
+    assert second[:5] == ["`phash`", "–", "–", "–", "0.003"]
+    assert heads[4:] == cells(markdown_table([trained]))[0][1:]
+
+
+def with_rank1(result: PeerResult, rate: float | None, bounds: tuple[float, float] | None) -> PeerResult:
+    """Flat rank-1 and its interval, nothing else known."""
+    rates = {"flat": {"mean": rate}, "stress": {"mean": None}}
+    targets = ("1e-4", "1e-3")
+    nothing = PairResult(dict.fromkeys(targets), None)
+    intervals = Intervals(
+        confidence=0.95,
+        replicates=10,
+        rank1={"flat": {"mean": bounds}, "stress": {}},
+        dir={"flat": {}, "stress": {}},
+        pairs={},
+        turned=TurnedIntervals({}, {}),
+        oscr={},
+    )
+    return msgspec.structs.replace(
+        result,
+        rank1=rates,
+        dir={"flat": {"0.1": None}, "stress": {"0.1": None}},
+        pairs={"flat": {"all": nothing}, "stress": {"all": nothing}},
+        intervals=intervals,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "bounds", "standing"),
+    [
+        (0.95, (0.93, 0.97), "ahead, apart"),
+        (0.95, (0.92, 0.97), "ahead"),
+        (0.95, None, "ahead"),
+        (0.90, (0.80, 0.95), "level"),
+        (0.88, (0.80, 0.95), "behind"),
+        (0.80, (0.70, 0.86), "behind, apart"),
+        (None, None, "–"),
+    ],
+)
+def test_ahead_is_told_from_ahead_with_intervals_that_do_not_touch(
+    result: Callable[..., PeerResult],
+    rate: float | None,
+    bounds: tuple[float, float] | None,
+    standing: str,
+) -> None:
+    ours = with_rank1(result(), rate, bounds)
+    # The best of the others counts, however wide the interval of another is.
+    others = [with_rank1(result(), 0.9, (0.87, 0.92)), with_rank1(result(), 0.7, (0.1, 0.99))]
+    heads, _, row = cells(standing_table([ours], [others[1], with_rank1(result(), None, None), others[0]]))
+    assert dict(zip(heads, row, strict=True))["rank-1 flat"] == standing
+    assert set(row[2:]) == {"–"}

@@ -8,7 +8,8 @@ pytest.importorskip("torch", reason="needs the extra train")
 
 import torch
 
-from docdex.training.class_layer import build_class_layer, build_margin, starting_centres
+from docdex.training import class_layer
+from docdex.training.class_layer import build_class_layer, build_margin, place_at_random, starting_centres
 from docdex.training.config import DataConfig, LossConfig, ModelConfig, OptimConfig, SourceConfig, TrainConfig
 from docdex.training.margins import ArcFace, Combined, CosFace, Softmax
 from docdex.training.processes import Processes
@@ -60,3 +61,27 @@ def test_sub_centres_start_apart_and_the_first_at_the_page() -> None:
     assert ((cosines > 0.9) & (cosines < 0.99)).all()
     alone = starting_centres(vectors, torch.Size((16,)), torch.Generator())
     assert torch.allclose(alone, centres[:, 0])
+
+
+@pytest.mark.parametrize("subcentres", [1, 2])
+def test_random_centres_are_of_unit_length_all_others_and_the_same_for_any_number_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subcentres: int
+) -> None:
+    monkeypatch.setattr(class_layer, "_DRAWN_AT_ONCE", 4)
+    config = TrainConfig(
+        "x", DATA, model=ModelConfig(dimension=16), loss=LossConfig(subcentres=subcentres, sampled=4)
+    )
+
+    def drawn(count: int, seed: int = 7) -> torch.Tensor:
+        layers = [build_class_layer(config, 11, Processes(rank, count), tmp_path) for rank in range(count)]
+        for layer in layers:
+            place_at_random(layer, seed)
+        return torch.cat([layer.centres for layer in layers])
+
+    alone = drawn(1)
+    assert torch.equal(drawn(2), alone)
+    assert torch.equal(drawn(3), alone)
+    flat = alone.flatten(0, -2)
+    assert torch.allclose(flat.norm(dim=1), torch.ones(11 * subcentres))
+    assert (flat @ flat.T - torch.eye(len(flat))).max() < 0.95
+    assert not torch.isclose(drawn(1, seed=8), alone).any()

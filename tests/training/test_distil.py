@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -13,15 +15,15 @@ from dying import killed_after_saves
 from torch import Tensor, nn
 
 from docdex.errors import TrainingError
+from docdex.preprocess import prepare
 from docdex.training import checkpoint, distil
-from docdex.training.classes import ClassTable
 from docdex.training.config import DistilConfig, TrainConfig, read_config
 from docdex.training.dense import DenseTrunk
-from docdex.training.distil import Distillation, Taught, distil_maps, resize_images
+from docdex.training.distil import Distillation, distil_maps, resize_images
 from docdex.training.export import to_onnx
 from docdex.training.loop import Trainer
-from docdex.training.teachers import Teacher, digest_of
-from docdex.training.views import clean_image
+from docdex.training.teachers import Taught, Teacher
+from docdex.training.views import clean_page
 
 SOFTENED = 0.2
 
@@ -110,29 +112,20 @@ def test_softened_similarities_are_the_divergence_written_out() -> None:
     assert float(softened(one, other)) == pytest.approx(expected / 3 * SOFTENED**2)
 
 
-class Said:
-    """Stands for what a teacher said: the row of a class is its number's."""
-
-    def __init__(self, said: Tensor) -> None:
-        self.said, self.shape = said, tuple(said.shape[1:])
-
-    def __getitem__(self, labels: Tensor) -> Tensor:
-        return self.said[labels]
+def term(config: DistilConfig, shape: tuple[int, ...], folder: Path) -> Distillation:
+    taught = Taught(Teacher(b"never asked here", 32, shape), folder)
+    return Distillation(config, taught, channels=5, dimension=8)
 
 
-def term(config: DistilConfig, said: Tensor, channels: int = 5, dimension: int = 8) -> Distillation:
-    return Distillation(config, Said(said), channels, dimension)  # type: ignore[arg-type]
-
-
-def test_copies_are_compared_with_what_was_said_of_their_classes() -> None:
-    said, labels = rows(10, 8).float(), torch.tensor([7, 4, 9])
-    vectors, cells = said[labels] * 2, torch.zeros(3, 5, 3, 3)
-    apart = term(DistilConfig(loss="cosine", clean=3), said)
-    assert float(apart(cells, vectors, labels)) == pytest.approx(0, abs=1e-6)
+def test_copies_are_compared_with_what_was_said_of_them(tmp_path: Path) -> None:
+    said, cells = rows(3, 8).float(), torch.zeros(3, 5, 3, 3)
+    vectors = said * 2
+    apart = term(DistilConfig(loss="cosine", clean=3), (8,), tmp_path)
+    assert float(apart(cells, vectors, said)) == pytest.approx(0, abs=1e-6)
     vectors[2] *= -1
-    assert float(apart(cells, vectors, labels)) == pytest.approx(2 / 3, abs=1e-6)
-    doubled = term(DistilConfig(loss="cosine", clean=3, weight=2), said)
-    assert float(doubled(cells, vectors, labels)) == pytest.approx(4 / 3, abs=1e-6)
+    assert float(apart(cells, vectors, said)) == pytest.approx(2 / 3, abs=1e-6)
+    doubled = term(DistilConfig(loss="cosine", clean=3, weight=2), (8,), tmp_path)
+    assert float(doubled(cells, vectors, said)) == pytest.approx(4 / 3, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -148,14 +141,13 @@ def test_copies_are_compared_with_what_was_said_of_their_classes() -> None:
         ("map_smooth_l1", (7, 2, 2), 5 * 7 + 7),
     ],
 )
-def test_a_projection_stands_between_only_where_numbers_must_match(loss, shape, learned) -> None:
+def test_a_projection_stands_between_only_where_numbers_must_match(loss, shape, learned, tmp_path) -> None:
     torch.manual_seed(0)
-    said = torch.randn(10, *shape)
-    apart = term(DistilConfig(loss=loss, clean=4), said)
+    apart = term(DistilConfig(loss=loss, clean=4), shape, tmp_path)
     assert sum(value.numel() for value in apart.parameters()) == learned
     vectors = torch.randn(6, 8, requires_grad=True)
     cells = torch.randn(6, 5, 3, 3, requires_grad=True)
-    reached = apart(cells, vectors, torch.arange(6))
+    reached = apart(cells, vectors, torch.randn(6, *shape))
     assert float(reached.detach()) > 0
     torch.autograd.backward(reached)
     taught = cells if loss.startswith("map") else vectors
@@ -163,37 +155,9 @@ def test_a_projection_stands_between_only_where_numbers_must_match(loss, shape, 
     assert taught.grad.any()
 
 
-def test_maps_cannot_be_learned_from_vectors() -> None:
+def test_maps_cannot_be_learned_from_vectors(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="map_cosine needs maps"):
-        term(DistilConfig(loss="map_cosine"), rows(4, 8))
-
-
-def mean_colours(side: int) -> Teacher:
-    model = to_onnx(nn.Sequential(nn.AvgPool2d(side), nn.Flatten()), side, "said")
-    return Teacher.from_onnx(model, side, "colours")
-
-
-def test_a_teacher_is_asked_about_each_clean_page_once(tiny_run: Path, tmp_path: Path) -> None:
-    config = read_config(tiny_run)
-    table, teacher = ClassTable.build(config.data, lambda _: None), mean_colours(32)
-    taught = Taught.gather(config, table, teacher, tmp_path, at_once=10)
-    for number in (0, 1, len(table) - 1):
-        image = clean_image(config, table, number, 32)
-        expected = torch.from_numpy(image.mean(axis=(1, 2)))[None]
-        assert torch.allclose(taught[torch.tensor([number])], expected, atol=2e-3)
-    (kept,) = tmp_path.glob("*.taught")
-    size = kept.stat().st_size
-    again = Taught.gather(config, table, teacher, tmp_path)
-    assert kept.stat().st_size == size == len(table) * (32 + 3 * 2)
-    everything = torch.arange(len(table))
-    assert torch.equal(again[everything], taught[everything])
-
-
-def test_pictures_are_told_apart_by_every_number() -> None:
-    picture = np.zeros((3, 4, 4), np.float32)
-    changed = picture.copy()
-    changed[2, 3, 3] = 1e-7
-    assert digest_of(picture) == digest_of(picture.copy()) != digest_of(changed)
+        term(DistilConfig(loss="map_cosine"), (8,), tmp_path)
 
 
 def with_distillation(tiny_run: Path, folder: Path, **given) -> TrainConfig:
@@ -224,6 +188,27 @@ def test_a_run_with_a_teacher_learns_its_projection_and_resumes_as_if_never_kill
     assert not torch.equal(one["distillation"]["projection.weight"], before["projection.weight"])
 
 
+def test_the_teacher_is_asked_about_the_copies_of_a_batch_and_no_others(
+    tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    config = with_distillation(tiny_run, tmp_path, loss="cosine")
+    trainer = Trainer(
+        msgspec.structs.replace(config, start_from=str(trained)), tmp_path / "run", say=[].append
+    )
+    assert trainer.distillation is not None
+    taught = trainer.distillation.taught
+    (kept,) = (tmp_path / "taught").iterdir()
+    with closing(sqlite3.connect(kept)) as connection:
+        count = "SELECT count(*) FROM taught"
+        assert connection.execute(count).fetchone() == (0,)
+        _, labels, said = trainer.batches.part(range(3, 8), taught)[0]
+        # Of the copies of places 0, 2 and 5, these places have the last.
+        assert (len(labels), len(said)) == (5 + 1, 1)
+        assert connection.execute(count).fetchone() == (1,)
+    page = clean_page(config, trainer.table, int(labels[-1]))
+    assert np.allclose(said[0].numpy(), prepare(page, 64).mean(axis=(1, 2)), atol=2e-3)
+
+
 def test_the_control_has_the_clean_copies_and_no_teacher(
     tiny_run: Path, trained: Path, tmp_path: Path
 ) -> None:
@@ -231,10 +216,11 @@ def test_the_control_has_the_clean_copies_and_no_teacher(
     config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained), distil=control)
     trainer = Trainer(config, tmp_path / "run", say=lambda _: None)
     assert trainer.distillation is None
-    maps, labels = trainer.batches[0]
+    maps, labels, _ = trainer.batches[0]
     assert len(maps) == len(labels) == 8 + 4
     assert set(labels[8:].tolist()) <= set(labels[:8].tolist())
-    clean = trainer.batches.maps(clean_image(config, trainer.table, int(labels[-1]), 64)[None])
+    page = clean_page(config, trainer.table, int(labels[-1]))
+    clean = trainer.batches.maps(prepare(page, 64)[None])
     assert np.allclose(maps[-1].numpy(), clean[0], rtol=1e-2, atol=1e-2)
     trainer.train()
     assert checkpoint.load(tmp_path / "run" / "last.pt")["step"] == 6

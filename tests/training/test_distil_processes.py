@@ -18,6 +18,7 @@ from docdex.training import checkpoint
 from docdex.training.config import DistilConfig, OptimConfig, read_config
 from docdex.training.export import to_onnx
 from docdex.training.loop import Trainer
+from docdex.training.views import Batch
 
 STEPS = 3
 
@@ -36,8 +37,8 @@ def train(path: Path, trained: Path, teacher: Path, run: Path) -> list[float]:
     trainer, losses = Trainer(config, run, say=lambda _: None), list[float]()
     step = trainer._step
 
-    def recorded(maps: torch.Tensor, labels: torch.Tensor) -> float:
-        losses.append(step(maps, labels))
+    def recorded(batch: Batch) -> float:
+        losses.append(step(batch))
         return losses[-1]
 
     trainer._step = recorded  # type: ignore[method-assign]

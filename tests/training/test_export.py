@@ -126,3 +126,25 @@ def test_the_passport_names_the_run_that_its_own_started_from(
     (before,) = passport.training["before"]
     assert (before["name"], before["steps"], before["images"]) == ("tiny", 6, 48)
     assert passport.training["config"]["name"] == "next"
+
+
+def test_runs_are_joined_and_packed_and_the_passport_names_them_all(run: Path, tmp_path: Path) -> None:
+    alone, joined = tmp_path / "alone.onnx", tmp_path / "joined.onnx"
+    export_model(run, alone, **TERMS)
+    passport = export_model(run, joined, **TERMS, join=[run], packed=True)
+    assert passport.output.dimension == 64
+    (other,) = passport.training["joined"]
+    assert other["steps"] == passport.training["steps"] == 6
+    assert passport.measured["packed_least_cosine"] > 0.99
+    assert joined.stat().st_size < alone.stat().st_size
+    vectors, twice = (OnnxEmbedder.open(path).embed([page(0), page(1)])[:, 0] for path in (alone, joined))
+    assert np.abs(vectors @ vectors.T - twice @ twice.T).max() < 0.02
+
+
+def test_a_packed_model_that_says_something_else_is_not_let_out(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "least_cosine", lambda *_: float("nan"))
+    with pytest.raises(TrainingError, match="packed model"):
+        export_model(run, tmp_path / "tiny.onnx", **TERMS, packed=True)
+    assert not (tmp_path / "tiny.onnx").exists()

@@ -21,6 +21,7 @@ from docdex.preprocess import prepare
 from docdex.training import checkpoint, loop
 from docdex.training.config import OptimConfig, TrainConfig, read_config
 from docdex.training.loop import Trainer, cpu_seconds
+from docdex.training.views import Batch
 
 
 def silent(_: str) -> None:
@@ -78,6 +79,16 @@ def test_the_same_config_makes_the_same_weights(tiny_run: Path, trained: Path, t
     assert all(same(one[part], other[part]) for part in LEARNED)
 
 
+def test_centres_that_start_at_random_ask_no_network_about_pages(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CleanVectors", None)
+    config = read_config(tiny_run)
+    config = msgspec.structs.replace(config, loss=msgspec.structs.replace(config.loss, start="random"))
+    centres = Trainer(config, tmp_path / "run", say=silent).centres.centres
+    assert torch.allclose(centres.norm(dim=1), torch.ones(len(centres)))
+
+
 def test_another_seed_starts_from_another_network(tiny_run: Path, tmp_path: Path) -> None:
     config = read_config(tiny_run)
     one, other = (
@@ -111,10 +122,10 @@ def test_centres_mapped_from_a_file_and_killed_end_as_those_in_memory_that_were_
     trainer = Trainer(mapped, killed, say=silent)
     step = trainer._step
 
-    def die_at_step_4(maps: torch.Tensor, labels: torch.Tensor) -> float:
+    def die_at_step_4(batch: Batch) -> float:
         if trainer.progress.step == 4:
             raise KeyboardInterrupt
-        return step(maps, labels)
+        return step(batch)
 
     monkeypatch.setattr(trainer, "_step", die_at_step_4)
     with pytest.raises(KeyboardInterrupt):

@@ -21,6 +21,7 @@ from docdex.training import checkpoint
 from docdex.training.config import OptimConfig, TrainConfig, read_config
 from docdex.training.loop import Trainer
 from docdex.training.processes import Processes
+from docdex.training.views import Batch
 
 STEPS, COPIED_AT = 20, 8
 
@@ -55,12 +56,12 @@ def train(path: Path, run: Path, copy: Path | None = None, *, resume: bool = Fal
     losses: list[float] = []
     step = trainer._step
 
-    def recorded(maps: torch.Tensor, labels: torch.Tensor) -> float:
+    def recorded(batch: Batch) -> float:
         if copy is not None and trainer.progress.step == COPIED_AT:
             with trainer.processes.together():
                 if trainer.processes.first:
                     shutil.copytree(run, copy)
-        losses.append(step(maps, labels))
+        losses.append(step(batch))
         return losses[-1]
 
     trainer._step = recorded  # type: ignore[method-assign]

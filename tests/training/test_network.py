@@ -12,7 +12,7 @@ from torch import nn
 from docdex.errors import InvalidSetting
 from docdex.training.config import ModelConfig
 from docdex.training.export import largest_difference, to_onnx
-from docdex.training.network import EmbeddingNetwork
+from docdex.training.network import EmbeddingNetwork, JoinedNetworks
 
 SIDE = 64
 SMALL = ModelConfig(side=SIDE, squeeze=8, dimension=32)
@@ -115,3 +115,24 @@ def test_every_head_and_trunk_leaves_as_the_same_network(model: ModelConfig) -> 
     batch = np.random.default_rng(0).uniform(-1, 1, (8, 3, model.side, model.side)).astype(np.float32)
     network(torch.from_numpy(batch))
     assert largest_difference(network.eval(), to_onnx(network, model.side, "vectors"), [batch]) < 1e-4
+
+
+def test_joined_networks_give_the_mean_of_their_cosines_and_see_images_of_their_own_side() -> None:
+    members = []
+    for seed, side in ((0, 64), (1, 48)):
+        torch.manual_seed(seed)
+        network = EmbeddingNetwork.build(ModelConfig(side=side, squeeze=8, dimension=16 * (seed + 1)))
+        with torch.no_grad():
+            network.head.start_from(network.upper(network.lower(torch.randn(48, 3, side, side))))
+        members.append((network.eval(), side))
+    joined = JoinedNetworks(members).eval()
+    pictures = torch.randn(5, 3, 64, 64)
+    with torch.no_grad():
+        vectors = joined(pictures)
+        smaller = torch.nn.functional.interpolate(pictures, size=(48, 48), mode="bilinear")
+        parts = members[0][0](pictures), members[1][0](smaller)
+    assert vectors.shape == (5, 48)
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(5), atol=1e-5)
+    expected = (parts[0] @ parts[0].T + parts[1] @ parts[1].T) / 2
+    assert torch.allclose(vectors @ vectors.T, expected, atol=1e-5)
+    assert largest_difference(joined, to_onnx(joined, 64, "vectors"), [pictures.numpy()]) < 1e-4

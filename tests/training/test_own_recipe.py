@@ -63,7 +63,7 @@ def test_the_recipe_leads_from_a_folder_and_a_model_to_a_model_that_can_be_measu
     assert before.rank1["flat"]["own"] is not None
 
 
-def test_the_committed_recipe_goes_on_from_the_model_that_is_used_when_none_is_named() -> None:
+def test_the_committed_recipe_goes_on_from_a_packaged_model_and_has_its_network() -> None:
     config = read_config(RECIPE)
-    assert config.start_from == models.DEFAULT
-    assert config.model == network_of(models.load())
+    assert config.start_from in models.names()
+    assert config.model == network_of(models.load(config.start_from))

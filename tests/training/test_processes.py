@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from spawning import run_together
 from torch import Tensor, nn
@@ -184,6 +185,30 @@ def test_without_a_group_there_is_one_process_that_has_everything(monkeypatch: p
     assert processes.block(5) == range(5)
     with pytest.raises(TrainingError, match="as it was"), processes.together():
         raise TrainingError("as it was")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "built", "backends"),
+    [
+        (True, True, "cpu:gloo,cuda:nccl"),
+        (True, False, "gloo"),
+        (False, True, "gloo"),
+        (False, False, "gloo"),
+    ],
+)
+def test_a_group_has_nccl_where_there_is_a_gpu_and_gloo_always(
+    monkeypatch: pytest.MonkeyPatch, gpu: bool, built: bool, backends: str
+) -> None:
+    """Which are asked for, no more: what NCCL then does has not been tried, for want of a GPU."""
+    asked: list[str] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(dist, "is_nccl_available", lambda: built)
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: asked.append(backend))
+    monkeypatch.setattr(dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    assert Processes.join() == Processes(1, 2)
+    assert asked == [backends]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

@@ -119,8 +119,8 @@ def test_convolutions_of_the_trunk_are_quantised_and_the_head_computes_in_float(
         if node.op_type == "Conv" and not node.name.startswith("/head/"):
             assert inside == ["DequantizeLinear", "DequantizeLinear"]
         if node.op_type == "Gemm":
-            weight = made_by[node.input[1]]
-            assert kinds[weight.input[0]] == onnx.TensorProto.INT8
+            steps = made_by[made_by[node.input[1]].input[0]]
+            assert kinds[steps.input[0]] == onnx.TensorProto.INT8
             assert made_by[node.input[0]].op_type != "DequantizeLinear"
 
 

@@ -23,6 +23,7 @@ from docdex.training.export import export_model, to_onnx
 from docdex.training.loop import Trainer
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.origin import find_model
+from docdex.training.pack import pack_model
 from docdex.training.start import read_start
 from docdex.training.views import open_session
 
@@ -140,6 +141,25 @@ def test_a_run_goes_on_from_a_model_of_two_views_without_the_package_of_its_trun
     passport = export_model(tmp_path / "own", tmp_path / "own.onnx", **{**TERMS, "name": "own"})
     assert passport.input.views == ("whole", "top")
     assert any(not torch.equal(value, before[name]) for name, value in trainer.network.state_dict().items())
+
+
+def test_packed_weights_are_taken_as_the_model_computes_with_them(lcnet_model: Path) -> None:
+    whole = read_start(str(lcnet_model)).weights
+    passport = models.read_passport(lcnet_model)
+    lcnet_model.write_bytes(pack_model(lcnet_model.read_bytes()))
+    issue_passport(lcnet_model, **TERMS, views=passport.input.views, training=passport.training)
+    packed = read_start(str(lcnet_model)).weights
+    name = "head.first.weight"
+    assert packed.keys() == whole.keys()
+    assert not torch.equal(packed[name], whole[name])
+    assert torch.allclose(packed[name], whole[name], atol=float(whole[name].abs().max()) / 100)
+
+
+def test_several_networks_in_one_file_are_refused(model: Path) -> None:
+    training = models.read_passport(model).training
+    issue_passport(model, **TERMS, training={**training, "joined": [training]})
+    with pytest.raises(TrainingError, match="several networks in one"):
+        read_start(str(model))
 
 
 def test_a_model_of_another_side_starts_with_its_head_resized(exported: Path) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from docdex.errors import MissingExtra, TrainingError
 from docdex.training.config import DistilConfig
 from docdex.training.export import to_onnx
-from docdex.training.teachers import TaughtOutputs, Teacher, digest_of, open_teacher
+from docdex.training.teachers import Taught, Teacher, digest_of, open_teacher
 
 
 def images(count: int, side: int) -> np.ndarray:
@@ -97,46 +97,81 @@ def test_clip_without_open_clip_names_it(monkeypatch: pytest.MonkeyPatch) -> Non
         open_teacher(DistilConfig(teacher="clip:ViT-B-32"), 224)
 
 
-TEACHER = Teacher(b"a file", 16, (2, 3, 3))
+def pages(*shades: int) -> list[np.ndarray]:
+    return [np.full((40, 30, 3), shade, np.uint8) for shade in shades]
 
 
-def said(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(count, *TEACHER.shape)).astype(np.float32)
+@pytest.fixture
+def teacher(vectors_file: Path) -> Teacher:
+    return open_teacher(DistilConfig(teacher=f"onnx:{vectors_file}"), 32)
 
 
-def names(*numbers: int) -> list[bytes]:
-    return [digest_of(np.full((3, 2, 2), number, np.float32)) for number in numbers]
+def silent(teacher: Teacher) -> Teacher:
+    """The same teacher by its digest, of whom nothing can be asked."""
+
+    class Silent(Teacher):
+        digest = teacher.digest  # type: ignore[assignment]
+
+    return Silent(b"no model", teacher.side, teacher.shape)
 
 
-def test_what_was_said_is_known_to_the_next_run(tmp_path: Path) -> None:
-    outputs = TaughtOutputs(tmp_path / "taught", TEACHER)
-    outputs.append(names(1, 2), said(2))
-    outputs.append(names(3), said(1, 5))
-    again = TaughtOutputs(tmp_path / "taught", TEACHER)
-    assert again.digests() == set(names(1, 2, 3))
-    for digest, expected in zip(names(1, 2, 3), [*said(2), *said(1, 5)], strict=True):
-        assert np.allclose(again.records()["output"][again.row(digest)], expected, atol=2e-3)
-    assert names(4)[0] not in again
+def test_what_was_said_of_a_picture_is_known_to_the_next_run(teacher: Teacher, tmp_path: Path) -> None:
+    said = Taught(teacher, tmp_path)(pages(0, 255, 0))
+    assert said.dtype == np.float16
+    assert np.allclose(said, np.array([[-1] * 3, [1] * 3, [-1] * 3]), atol=1e-3)
+    again = Taught(silent(teacher), tmp_path)
+    assert np.array_equal(again(pages(255, 0)), said[[1, 0]])
+    with pytest.raises(onnxruntime_errors()):
+        again(pages(128))
+
+
+def onnxruntime_errors() -> type[Exception]:
+    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidProtobuf
+
+    return InvalidProtobuf
+
+
+def test_a_word_is_the_same_to_the_last_bit_among_any_others(tmp_path: Path) -> None:
+    deep = open_teacher(DistilConfig(teacher="lite0"), 32)
+    noise = list(np.random.default_rng(0).integers(0, 256, (5, 50, 40, 3), dtype=np.uint8))
+    together = Taught(deep, tmp_path / "one")(noise)
+    alone = Taught(deep, tmp_path / "other")
+    assert all(np.array_equal(alone([page])[0], word) for page, word in zip(noise, together, strict=True))
+
+
+def test_two_who_ask_at_a_time_do_not_lose_each_others_words(teacher: Teacher, tmp_path: Path) -> None:
+    one, other = Taught(teacher, tmp_path), Taught(teacher, tmp_path)
+    said = [one(pages(10, 20)), other(pages(20, 30)), one(pages(40))]
+    late = Taught(silent(teacher), tmp_path)(pages(10, 20, 30, 40))
+    assert np.array_equal(late, np.concatenate([said[0], said[1][1:], said[2]]))
 
 
 def test_another_teacher_has_a_file_of_its_own(tmp_path: Path) -> None:
-    TaughtOutputs(tmp_path, TEACHER).append(names(1), said(1))
-    assert len(TaughtOutputs(tmp_path, Teacher(b"another file", 16, TEACHER.shape))) == 0
-    assert len(TaughtOutputs(tmp_path, Teacher(b"a file", 32, TEACHER.shape))) == 0
+    teachers = Teacher(b"a file", 16, (3,)), Teacher(b"another", 16, (3,)), Teacher(b"a file", 32, (3,))
+    assert len({Taught(teacher, tmp_path).path for teacher in teachers}) == 3
 
 
-def test_a_record_cut_off_by_a_kill_is_asked_for_again(tmp_path: Path) -> None:
-    outputs = TaughtOutputs(tmp_path, TEACHER)
-    outputs.append(names(1, 2), said(2))
-    outputs.path.write_bytes(outputs.path.read_bytes()[:-5])
-    mended = TaughtOutputs(tmp_path, TEACHER)
-    assert mended.digests() == set(names(1))
-    mended.append(names(2), said(1, 3))
-    again = TaughtOutputs(tmp_path, TEACHER)
-    assert np.allclose(again.records()["output"][again.row(names(2)[0])], said(1, 3)[0], atol=2e-3)
+def test_no_page_is_nothing_to_ask(tmp_path: Path) -> None:
+    assert Taught(Teacher(b"no model", 16, (2, 3, 3)), tmp_path)([]).shape == (0, 2, 3, 3)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TrainingError, match=r"distil\.cache"):
-        TaughtOutputs(tmp_path / "file", TEACHER)
+        Taught(Teacher(b"a file", 16, (3,)), tmp_path / "file")
+
+
+def test_a_file_that_is_broken_says_that_it_can_go(teacher: Teacher, tmp_path: Path) -> None:
+    taught = Taught(teacher, tmp_path)
+    taught.path.write_bytes(b"of no database, and long enough to be taken for one" * 20)
+    with pytest.raises(TrainingError, match=r"sqlite.*delete it"):
+        taught(pages(1))
+    with pytest.raises(TrainingError, match=r"sqlite.*delete it"):
+        Taught(teacher, tmp_path)
+
+
+def test_pictures_are_told_apart_by_every_number() -> None:
+    picture = np.zeros((3, 4, 4), np.float32)
+    changed = picture.copy()
+    changed[2, 3, 3] = 1e-7
+    assert digest_of(picture) == digest_of(picture.copy()) != digest_of(changed)

@@ -35,7 +35,8 @@ def batches(tiny_run: Path, lower: bytes) -> Batches:
 
 
 def test_a_batch_holds_maps_and_classes(batches: Batches) -> None:
-    maps, labels = batches[0]
+    maps, labels, said = batches[0]
+    assert said.numel() == 0
     assert maps.shape == (8, 40, 8, 8)
     assert maps.dtype == torch.float16
     assert labels.shape == (8,)
@@ -51,9 +52,9 @@ def test_any_number_of_workers_makes_the_same_batches(batches: Batches, workers:
     alone = [batches[number] for number in range(10, 14)]
     batches.close()
     loader = DataLoader(batches, batch_size=None, sampler=range(10, 14), num_workers=workers)
-    for (maps, labels), (expected, classes) in zip(loader, alone, strict=True):
-        assert torch.equal(labels, classes)
-        assert torch.equal(maps, expected)
+    for batch, expected in zip(loader, alone, strict=True):
+        assert torch.equal(batch.labels, expected.labels)
+        assert torch.equal(batch.maps, expected.maps)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -65,7 +66,7 @@ def test_pages_decoded_when_they_are_drawn_make_the_same_batches(batches: Batche
     alone = batches[7]
     batches.close()
     for workers in (0, 1):
-        ((maps, labels),) = DataLoader(lazy, batch_size=None, sampler=[7], num_workers=workers)
+        ((maps, labels, _),) = DataLoader(lazy, batch_size=None, sampler=[7], num_workers=workers)
         lazy.close()
         assert torch.equal(labels, alone[1])
         assert torch.equal(maps, alone[0])

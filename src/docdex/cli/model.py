@@ -136,7 +136,15 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
     help="Share of strangers that default thresholds let through: 0.1, 0.03, 0.01 or 0.003.",
 )
 @click.option("--margin", type=float, default=0.03, show_default=True, help="The default margin.")
-@click.option("--int8", is_flag=True, help="Write 8-bit integers: smaller, faster, a little less exact.")
+@click.option(
+    "--join",
+    metavar="RUN",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Put this run's vector behind the other's; may be repeated.",
+)
+@click.option("--packed", is_flag=True, help="Keep weights as 8-bit integers: a quarter of the file.")
+@click.option("--int8", is_flag=True, help="Compute in 8-bit integers: smaller, faster, less exact.")
 @click.option(
     "--calibrate",
     metavar="FOLDER",
@@ -152,6 +160,8 @@ def export(
     benchmark: Path,
     target_fpr: float,
     margin: float,
+    join: tuple[Path, ...],
+    packed: bool,
     int8: bool,
     calibrate: Path | None,
 ) -> None:
@@ -164,6 +174,8 @@ def export(
       docdex model export runs/first first.onnx --name first --benchmark dev
       docdex model export runs/first first-int8.onnx --name first-int8 --benchmark dev --int8 --calibrate dev
     """
+    if int8 and packed:
+        raise click.UsageError("--int8 packs weights already: leave --packed out.")
     if int8 != (calibrate is not None):
         raise click.UsageError("--int8 and --calibrate FOLDER go together.")
     try:
@@ -181,6 +193,8 @@ def export(
         target_fpr=target_fpr,
         margin=margin,
         calibrate=calibrate,
+        join=join,
+        packed=packed,
         say=print_line,
     )
     print_line(

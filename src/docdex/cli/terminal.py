@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -24,6 +26,8 @@ from docdex.cli.messages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+
+    from docdex.training.progress import Pace
 
 T = TypeVar("T")
 
@@ -119,6 +123,35 @@ def track(items: Sequence[T], doing: str, *, hidden: bool = False) -> Iterator[I
             stack.close()
 
         yield tracked()
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[Pace], None] | None]:
+    """A bar that stays below what a run says, if both go to a terminal: gives what tells it of a step."""
+    if not (is_terminal() and sys.stderr.isatty()):
+        yield None
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:.0f} images/s, {task.fields[left]} left"),
+        console=Console(file=sys.stderr),
+    )
+
+    def show(pace: Pace) -> None:
+        if not bar.tasks:
+            # Not before the first step: the bar has a thread, and workers are forked until then.
+            bar.add_task("", total=1.0, rate=0.0, left="")
+            bar.start()
+        told = f"step {pace.step} loss {pace.loss:.3f}"
+        left = str(timedelta(seconds=round(pace.left)))
+        bar.update(bar.task_ids[0], completed=pace.done, description=told, rate=pace.rate, left=left)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
 
 
 def counted(items: Sized | int, one: str, many: str | None = None) -> str:

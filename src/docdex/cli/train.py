@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from docdex.cli.command import Command
-from docdex.cli.terminal import print_line
+from docdex.cli.terminal import print_line, training_bar
 from docdex.errors import MissingExtra
 
 
@@ -39,4 +39,6 @@ def train(config: Path, resume: bool, run: Path | None) -> None:
             f"Training needs more than is installed ({error}): pip install 'docdex[train]'."
         ) from error
     read = read_config(config)
-    Trainer(read, run or Path("runs") / read.name, resume=resume, say=print_line).train()
+    folder = run or Path("runs") / read.name
+    with training_bar() as show:
+        Trainer(read, folder, resume=resume, say=print_line, show=show).train()

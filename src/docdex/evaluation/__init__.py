@@ -2,11 +2,12 @@
 
 from docdex.evaluation.comparison import evaluate
 from docdex.evaluation.peers import cheap_peer_names, peer_names
-from docdex.evaluation.report import markdown_table
+from docdex.evaluation.report import markdown_table, standing_table
 from docdex.evaluation.results import (
     Intervals,
     PairResult,
     PeerResult,
+    TrainingCost,
     TurnedResult,
     read_results,
     write_results,
@@ -17,12 +18,14 @@ __all__ = [
     "Intervals",
     "PairResult",
     "PeerResult",
+    "TrainingCost",
     "TurnedResult",
     "cheap_peer_names",
     "evaluate",
     "markdown_table",
     "peer_names",
     "read_results",
+    "standing_table",
     "threshold_table",
     "write_results",
 ]

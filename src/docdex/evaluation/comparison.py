@@ -11,7 +11,7 @@ from docdex.embedder import ROTATIONS
 from docdex.evaluation.html import require_extra, write_report
 from docdex.evaluation.intervals import Resampling
 from docdex.evaluation.measurement import Measurement, measure_matches, measure_vectors
-from docdex.evaluation.peers import Matcher, cheap_peer_names, open_peer
+from docdex.evaluation.peers import Matcher, ModelPeer, cheap_peer_names, open_peer
 from docdex.evaluation.protocol import Benchmark
 from docdex.images import read_pages
 
@@ -81,7 +81,8 @@ def measure_peers(
             rows, against = match_benchmark(benchmark, peer, progress=progress)
             measurements.append(measure_matches(resampling, peer.name, rows, against, every=peer.every))
         else:
-            measurements.append(measure_vectors(resampling, peer.name, next(vectors)))
+            cost = peer.cost if isinstance(peer, ModelPeer) else None
+            measurements.append(measure_vectors(resampling, peer.name, next(vectors), cost))
     return measurements
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from docdex.evaluation.protocol import Capture
+    from docdex.evaluation.results import TrainingCost
 
 _DECIMALS = 6
 
@@ -51,11 +52,13 @@ class Measurement:
     vectors: NDArray[np.float32] | None
 
 
-def measure_vectors(resampling: Resampling, name: str, vectors: NDArray[np.float32]) -> Measurement:
+def measure_vectors(
+    resampling: Resampling, name: str, vectors: NDArray[np.float32], cost: TrainingCost | None = None
+) -> Measurement:
     """All figures of a peer by its vectors (N, 4, D) of unit length or zero, in the order of the benchmark.
 
     A page turned by a quarter has the same four orientations as an upright one: what search finds does not
-    depend on how a page lies, and one table serves all turns.
+    depend on how a page lies, and one table serves all turns. cost: for the record.
     """
     benchmark = resampling.benchmark
     rows = np.arange(len(vectors))
@@ -100,6 +103,7 @@ def measure_vectors(resampling: Resampling, name: str, vectors: NDArray[np.float
         },
         draws=DRAWS,
         intervals=measure_intervals(resampling, upright, searched, vectors[:, 0]),
+        cost=cost,
     )
     return Measurement(result, tuple(upright), counts, vectors[:, 0])
 

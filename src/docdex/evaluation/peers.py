@@ -13,6 +13,7 @@ from docdex.errors import InvalidSetting, MissingExtra
 from docdex.evaluation.hog import SIDE as _HOG_SIDE
 from docdex.evaluation.hog import hog
 from docdex.evaluation.keypoints import SiftPeer
+from docdex.evaluation.results import TrainingCost
 from docdex.evaluation.words import open_words
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from numpy.typing import NDArray
+
+    from docdex.models import Passport
 
 OURS = "docdex:"
 """What a peer's name begins with if it is a model of ours: then comes a packaged model's name or a path."""
@@ -79,12 +82,26 @@ class ModelPeer:
     def __init__(self, embedder: OnnxEmbedder) -> None:
         self._embedder = embedder
         self.name = f"{OURS}{embedder.passport.name}"
+        self.cost = training_cost(embedder.passport)
 
     def embed(
         self, pages: Sequence[NDArray[np.uint8]], *, rotations: tuple[int, ...] = UPRIGHT
     ) -> NDArray[np.float32]:
         """Vectors (N, R, D) of unit length."""
         return self._embedder.embed(pages, rotations=rotations)
+
+
+def training_cost(passport: Passport) -> TrainingCost | None:
+    """What a model took with all that it went on from; None where the passport does not say it of each."""
+    runs = [passport.training, *passport.training.get("before", ())]
+    try:
+        return TrainingCost(
+            minutes=round(sum(run["minutes"] for run in runs), 1),
+            cpu_minutes=round(sum(run["cpu_minutes"] for run in runs), 1),
+            images=sum(run["images"] for run in runs),
+        )
+    except (KeyError, TypeError):  # a passport may say of its training what it likes
+        return None
 
 
 class PicturePeer:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from docdex.evaluation.protocol import Capture
     from docdex.evaluation.results import Bounds, Interval, PeerResult
 
-TableName = Literal["summary", "sets", "identification", "verification", "turned", "unsearched"]
+TableName = Literal["summary", "sets", "identification", "verification", "turned", "unsearched", "trained"]
+_SHOWN_WITH_BOUNDS = ("summary", "trained")
 
 
 class Cell(NamedTuple):
@@ -26,12 +27,15 @@ def markdown_table(results: Sequence[PeerResult], table: str = "summary") -> str
     """A table in Markdown, one row a peer: shares from 0 to 1, a dash where there was nothing to measure.
 
     table: `summary` (the figures that peers are judged by, with their 95 % intervals), `sets` (rank-1 by
-    set), `identification` (DIR), `verification` (over all pairs), `turned` or `unsearched` (turned pages).
-    Raises InvalidSetting for another.
+    set), `identification` (DIR), `verification` (over all pairs), `turned` or `unsearched` (turned pages),
+    `trained` (the summary beside what training took). Raises InvalidSetting for another.
     """
     heads, rows = table_cells(results, table)
     shown = [
-        [f"{cell.text} ({cell.bounds})" if cell.bounds and table == "summary" else cell.text for cell in row]
+        [
+            f"{cell.text} ({cell.bounds})" if cell.bounds and table in _SHOWN_WITH_BOUNDS else cell.text
+            for cell in row
+        ]
         for row in rows
     ]
     for row in shown:
@@ -52,26 +56,81 @@ def table_cells(results: Sequence[PeerResult], table: str) -> tuple[list[str], l
     return heads, [[row.get(head, Cell("–")) for head in heads] for row in rows]
 
 
+def standing_table(ours: Sequence[PeerResult], others: Sequence[PeerResult]) -> str:
+    """A table in Markdown: how each of ours stands to the best of the others in each figure of the summary.
+
+    `ahead, apart` and `behind, apart`: the 95 % intervals do not touch; `ahead` and `behind` alone: they do,
+    or one of them is not known. `level`: the same figure. A dash where there is nothing to compare.
+    """
+    heads = list(dict.fromkeys(head for result in ours for head in _figures(result)))
+    rows = []
+    for result in ours:
+        figures = _figures(result)
+        against = [_best([_figures(other).get(head) for other in others]) for head in heads]
+        rows.append([f"`{result.peer}`", *map(_standing, map(figures.get, heads), against)])
+    lines = [["recogniser", *heads], ["---"] * (len(heads) + 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+class _Figure(NamedTuple):
+    """A share, and its interval where it is known."""
+
+    rate: float | None
+    bounds: Interval | None = None
+
+
+def _best(figures: Sequence[_Figure | None]) -> _Figure | None:
+    known = [figure for figure in figures if figure is not None and figure.rate is not None]
+    return max(known, key=lambda figure: figure.rate or 0.0, default=None)
+
+
+def _standing(one: _Figure | None, other: _Figure | None) -> str:
+    if one is None or other is None or one.rate is None or other.rate is None:
+        return "–"
+    if one.rate == other.rate:
+        return "level"
+    where = "ahead" if one.rate > other.rate else "behind"
+    if one.bounds is None or other.bounds is None:
+        return where
+    apart = one.bounds[0] > other.bounds[1] or other.bounds[0] > one.bounds[1]
+    return f"{where}, apart" if apart else where
+
+
+def _trained(result: PeerResult) -> dict[str, Cell]:
+    cost = result.cost
+    return {
+        "minutes": Cell(f"{cost.minutes:.1f}" if cost else "–"),
+        "CPU minutes": Cell(f"{cost.cpu_minutes:.1f}" if cost else "–"),
+        "images": Cell(f"{cost.images:,}" if cost else "–"),
+        **_summary(result),
+    }
+
+
 def _summary(result: PeerResult) -> dict[str, Cell]:
+    return {head: _share(*figure) for head, figure in _figures(result).items()}
+
+
+def _figures(result: PeerResult) -> dict[str, _Figure]:
+    """What peers are judged by."""
     bounds = result.intervals
     dir_bounds = bounds.dir["stress"] if bounds else {}
     return {
         **{
-            f"rank-1 {capture}": _share(rates["mean"], bounds.rank1[capture].get("mean") if bounds else None)
+            f"rank-1 {capture}": _Figure(rates["mean"], bounds.rank1[capture].get("mean") if bounds else None)
             for capture, rates in result.rank1.items()
         },
-        "DIR at FPIR 0.1, stress": _share(result.dir["stress"]["0.1"], dir_bounds.get("0.1")),
+        "DIR at FPIR 0.1, stress": _Figure(result.dir["stress"]["0.1"], dir_bounds.get("0.1")),
         "TPR at per-pair FPR 1e-4, flat": _tpr(result, "flat", "1e-4"),
         "TPR at per-pair FPR 1e-3, stress": _tpr(result, "stress", "1e-3"),
         **{
-            f"OSCR area, {capture}": _share(area, bounds.oscr[capture] if bounds else None)
+            f"OSCR area, {capture}": _Figure(area, bounds.oscr[capture] if bounds else None)
             for capture, area in result.oscr.items()
         },
     }
 
 
-def _tpr(result: PeerResult, capture: Capture, target: str) -> Cell:
-    return _share(result.pairs[capture]["all"].tpr[target], _tpr_bounds(result, capture).get(target))
+def _tpr(result: PeerResult, capture: Capture, target: str) -> _Figure:
+    return _Figure(result.pairs[capture]["all"].tpr[target], _tpr_bounds(result, capture).get(target))
 
 
 def _tpr_bounds(result: PeerResult, capture: Capture) -> Bounds:
@@ -152,4 +211,5 @@ _ROWS: dict[str, Callable[[PeerResult], dict[str, Cell]]] = {
     "verification": _verification,
     "turned": _turned,
     "unsearched": _unsearched,
+    "trained": _trained,
 }

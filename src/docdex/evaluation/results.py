@@ -72,6 +72,17 @@ class Intervals(msgspec.Struct, frozen=True):
     oscr: dict[Capture, Interval | None]
 
 
+class TrainingCost(msgspec.Struct, frozen=True):
+    """What a model took to train, with all that it went on from, as its passport says.
+
+    minutes: wall time; cpu_minutes: of all processes together. images: views that it learned from.
+    """
+
+    minutes: float
+    cpu_minutes: float
+    images: int
+
+
 class PeerResult(msgspec.Struct, frozen=True):
     """All that was measured of one recogniser.
 
@@ -80,6 +91,7 @@ class PeerResult(msgspec.Struct, frozen=True):
     capture and set, with `all`. oscr: area below the OSCR curve, by capture. unsearched: the mean rank-1, by
     the degrees by which probes were turned and by capture, when only the orientation that they have is
     tried. draws: galleries that figures are the mean over. every: only each so-manieth probe was asked about.
+    cost: of a model of ours whose passport says it.
 
     What came later than the first results has a default: older files are read, with None for what they lack.
     """
@@ -96,6 +108,7 @@ class PeerResult(msgspec.Struct, frozen=True):
     draws: int = 3
     every: int = 1
     intervals: Intervals | None = None
+    cost: TrainingCost | None = None
 
 
 def write_results(results: Sequence[PeerResult], path: Path) -> None:

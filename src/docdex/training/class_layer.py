@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _REMEMBERED = {"descent": (), "momentum": ("momentum",), "adamw": ("first", "second")}
 """Tables of the centres' shape that an optimiser keeps."""
+_DRAWN_AT_ONCE = 4096
+"""Centres drawn from one stream of random numbers: a process draws those of its block, and few besides."""
+_CENTRES = 3 << 30
+"""Sets the random numbers of centres apart from those of views and of negatives."""
 _SPREAD = 0.3
 """How far from a class's first centre its other ones start, as a share of its length."""
 
@@ -68,6 +73,21 @@ def _optimiser(optim: OptimConfig, tables: dict[str, Tensor]) -> RowOptimiser:
     if optim.centres == "adamw":
         return RowAdamW(tables, decay=optim.centre_decay)
     return RowDescent()
+
+
+def place_centres(layer: PartialFC, first: int, centres: Tensor) -> None:
+    """Set the centres (n, ...) of classes from `first` on, those of them that are this process's."""
+    low, high = max(first, layer.block.start), min(first + len(centres), layer.block.stop)
+    layer.centres[low - layer.block.start : high - layer.block.start] = centres[low - first : high - first]
+
+
+def place_at_random(layer: PartialFC, seed: int) -> None:
+    """Set all centres to random unit vectors, the same ones however many processes hold them."""
+    block, shape = layer.block, layer.centres.shape[1:]
+    for chunk in range(block.start // _DRAWN_AT_ONCE, math.ceil(block.stop / _DRAWN_AT_ONCE)):
+        rng = np.random.default_rng([seed, chunk, _CENTRES])
+        drawn = torch.from_numpy(rng.standard_normal((_DRAWN_AT_ONCE, *shape), dtype=np.float32))
+        place_centres(layer, chunk * _DRAWN_AT_ONCE, F.normalize(drawn, dim=-1))
 
 
 def starting_centres(vectors: Tensor, shape: torch.Size, generator: torch.Generator) -> Tensor:

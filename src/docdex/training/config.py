@@ -113,7 +113,9 @@ class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: `softmax` has no margin; `margin` is of the cosine in `cosface`, of the angle in radians in
     `arcface`; `combined` has `margins`: the angle's factor, what is added to it, what is taken from the
     cosine. scale: of the logits. subcentres: centres a class, of which the nearest counts. sampled: centres
-    that take part in a step, a share of all up to 1, a number from 2 up.
+    that take part in a step, a share of all up to 1, a number from 2 up. start: of the centres; `clean`:
+    where the network puts each class's clean page; `random`: anywhere, as in the published recipe, and for
+    so many classes that a look at each of their pages would take too long.
     """
 
     kind: Literal["softmax", "cosface", "arcface", "combined"] = "cosface"
@@ -126,6 +128,7 @@ class LossConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     subcentres: Count = 1
     sampled: Positive = 0.3
+    start: Literal["clean", "random"] = "clean"
 
 
 class DistilConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,13 +32,17 @@ class BranchedConvolution(nn.Module):
         super().__init__()
         self.square = nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False)
         self.square_norm = nn.BatchNorm2d(outside)
-        self.point = nn.Conv2d(inside, outside, 1, stride, bias=False)
+        self.point = nn.Conv2d(inside, outside, 1, bias=False)
         self.point_norm = nn.BatchNorm2d(outside)
         self.same_norm = nn.BatchNorm2d(outside) if inside == outside and stride == 1 else None
 
     def forward(self, maps: Tensor) -> Tensor:
         """Sum of the branches, (N, outside, H / stride, W / stride)."""
-        total: Tensor = self.square_norm(self.square(maps)) + self.point_norm(self.point(maps))
+        # Not a strided convolution of one pixel: with three channels in, last in memory, its backward pass
+        # writes where it must not on some processors (torch 2.13).
+        stride = self.square.stride[0]
+        chosen = maps[..., ::stride, ::stride].contiguous(memory_format=torch.channels_last)
+        total: Tensor = self.square_norm(self.square(maps)) + self.point_norm(self.point(chosen))
         return total if self.same_norm is None else total + self.same_norm(maps)
 
     @torch.no_grad()

@@ -10,24 +10,20 @@ import math
 import time
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from docdex.errors import TrainingError
 from docdex.training.classes import expand
 from docdex.training.config import DistilConfig
 from docdex.training.export import to_onnx
-from docdex.training.teachers import TaughtOutputs, Teacher, digest_of, open_teacher
-from docdex.training.views import Batches, clean_image
+from docdex.training.teachers import Taught, open_teacher
+from docdex.training.views import Batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from docdex.training.classes import ClassTable
     from docdex.training.config import TrainConfig
@@ -126,15 +122,15 @@ def _angles(vectors: Tensor) -> Tensor:
 class Distillation(nn.Module):
     """The term beside the margin loss: the student's clean copies against what the teacher said of them.
 
-    taught: output of each class's clean page, one row a class, gathered by class number. channels, dimension:
-    of the student's maps and vectors. A projection that is thrown away after training stands between the two
-    where a loss needs the same number of numbers.
+    taught: the teacher that those who make the batches ask. channels, dimension: of the student's maps and
+    vectors. A projection that is thrown away after training stands between the two where a loss needs the
+    same number of numbers.
     """
 
     def __init__(self, config: DistilConfig, taught: Taught, channels: int, dimension: int) -> None:
         super().__init__()
         self.config, self.taught = config, taught
-        shape = taught.shape
+        shape = taught.teacher.shape
         self.projection: nn.Module = nn.Identity()
         if config.loss in _MAP_LOSSES:
             if len(shape) != 3:
@@ -146,12 +142,12 @@ class Distillation(nn.Module):
         elif config.loss in _PROJECTED and math.prod(shape) != dimension:
             self.projection = nn.Linear(dimension, math.prod(shape))
 
-    def forward(self, cells: Tensor, vectors: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, cells: Tensor, vectors: Tensor, said: Tensor) -> Tensor:
         """The weighted loss of clean copies, a scalar.
 
-        cells: (N, C, G, G) trunk maps; vectors: (N, D); labels: (N,) class numbers.
+        cells: (N, C, G, G) trunk maps; vectors: (N, D); said: (N, ...) of the teacher's shape, all float32.
         """
-        name, teacher = self.config.loss, self.taught[labels]
+        name, teacher = self.config.loss, said
         if name in _MAP_LOSSES:
             student = self.projection(cells)
             teacher = F.adaptive_avg_pool2d(teacher, student.shape[2:])
@@ -167,90 +163,15 @@ class Distillation(nn.Module):
         return self.config.weight * loss
 
 
-class Taught:
-    """What a teacher says of every class's clean page: rows of its file, one a class."""
+def listen(config: TrainConfig, network: EmbeddingNetwork, processes: Processes) -> Distillation | None:
+    """The term that a config asks for; None without one.
 
-    def __init__(self, outputs: TaughtOutputs, rows: NDArray[np.int64]) -> None:
-        self._records, self._rows = outputs.records(), rows
-        self.shape: tuple[int, ...] = self._records.dtype["output"].shape
-
-    def __getitem__(self, labels: Tensor) -> Tensor:
-        """Outputs (N, ...) float32 of class numbers (N,)."""
-        return torch.from_numpy(self._records["output"][self._rows[labels.numpy()]].astype(np.float32))
-
-    @classmethod
-    def gather(
-        cls, config: TrainConfig, table: ClassTable, teacher: Teacher, folder: Path, *, at_once: int = 64
-    ) -> Taught:
-        """Ask the teacher about every class's clean page that it was not asked about before.
-
-        folder: of the kept outputs. Works in the config's worker processes. Raises TrainingError when the
-        file cannot be written.
-        """
-        outputs = TaughtOutputs(folder, teacher)
-        lessons = _Lessons(config, table, teacher, outputs.digests(), at_once)
-        rows: list[int] = []
-        for digests, new, said in DataLoader(lessons, batch_size=None, num_workers=config.workers):
-            unseen = [place for place, digest in enumerate(new) if digest not in outputs]
-            if unseen:
-                outputs.append([new[place] for place in unseen], said.numpy()[unseen])
-            rows += [outputs.row(digest) for digest in digests]
-        return cls(outputs, np.array(rows, dtype=np.int64))
-
-
-_Lesson = tuple[list[bytes], list[bytes], Tensor]
-
-
-class _Lessons(Dataset[_Lesson]):
-    """Chunk number -> digests of its classes' clean pages, those of them not known, the teacher's outputs."""
-
-    def __init__(
-        self, config: TrainConfig, table: ClassTable, teacher: Teacher, known: frozenset[bytes], at_once: int
-    ) -> None:
-        self._config, self._table, self._teacher = config, table, teacher
-        self._known, self._at_once = known, at_once
-        self._asked: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
-
-    def __len__(self) -> int:
-        return (len(self._table) + self._at_once - 1) // self._at_once
-
-    def __getitem__(self, number: int) -> _Lesson:
-        chosen = range(number * self._at_once, min((number + 1) * self._at_once, len(self._table)))
-        images = [clean_image(self._config, self._table, each, self._teacher.side) for each in chosen]
-        digests = [digest_of(image) for image in images]
-        new = {
-            digest: image for digest, image in zip(digests, images, strict=True) if digest not in self._known
-        }
-        if not new:
-            return digests, [], torch.empty(0, *self._teacher.shape)
-        if self._asked is None:
-            self._asked = self._teacher.open()
-        return digests, list(new), torch.from_numpy(self._asked(np.stack(list(new.values()))))
-
-
-def listen(
-    config: TrainConfig,
-    table: ClassTable,
-    network: EmbeddingNetwork,
-    processes: Processes,
-    say: Callable[[str], None],
-) -> Distillation | None:
-    """The term that a config asks for, its teacher asked about every class's clean page; None without one.
-
-    The first process asks, the others read what it was told. Raises what `open_teacher` and `Taught.gather`
-    raise, TrainingError for a loss that does not go with the teacher.
+    Raises what `open_teacher` and `Taught` raise, TrainingError for a loss that does not go with the teacher.
     """
     distil = config.distil
     if distil is None or distil.loss == "none":
         return None
-    say(f"asking {distil.teacher} about {len(table)} clean pages")
-    teacher, folder = open_teacher(distil, config.model.side), expand(distil.cache)
-    taught: Taught | None = None
-    with processes.together():
-        if processes.first:
-            taught = Taught.gather(config, table, teacher, folder)
-    if taught is None:
-        taught = Taught.gather(config, table, teacher, folder)
+    taught = Taught(open_teacher(distil, config.model.side), expand(distil.cache))
     distillation = Distillation(distil, taught, network.channels, config.model.dimension)
     processes.follow_first(distillation.state_dict().values())
     return distillation

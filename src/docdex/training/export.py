@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 import warnings
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ from docdex.training import checkpoint
 from docdex.training.classes import expand
 from docdex.training.config import restore_config
 from docdex.training.dense import fold_branches
-from docdex.training.network import EmbeddingNetwork
+from docdex.training.network import EmbeddingNetwork, JoinedNetworks
 from docdex.training.origin import find_model
+from docdex.training.pack import pack_model
 from docdex.training.templates import draw
 from docdex.training.views import open_session
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 PARITY = 1e-4
 """Largest difference in any number of a vector between PyTorch and ONNX Runtime."""
+PACKED_PARITY = 0.99
+"""Smallest cosine between vectors of a model before and after its weights were packed."""
 _LIBRARIES = ("docdex", "torch", "onnxruntime", "numpy", "opencv-python-headless")
 """What a run's numbers depend on besides its config."""
 
@@ -51,47 +55,82 @@ def export_model(
     default_threshold: float,
     default_margin: float,
     thresholds: Sequence[Threshold] = (),
+    join: Sequence[Path] = (),
+    packed: bool = False,
 ) -> Passport:
     """Write the averaged weights of a run's best checkpoint as an ONNX file, its passport beside it.
 
-    run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. The rest goes into the
-    passport, with the run's config, cost and figures.
+    run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. join: runs whose
+    vectors follow this one's (`JoinedNetworks`); all look at what this one does. packed: weights are kept as
+    8-bit integers (`docdex.training.pack`). The rest goes into the passport, with the run's config, cost and
+    figures, and those of what it was joined with.
 
     A run that started from another one, or a model, names it with its cost, and so on; they must still be
     there.
 
     Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
-    more than `PARITY`; no file is written then.
+    more than `PARITY` (before packing), or those of a packed model by more than a cosine of
+    `PACKED_PARITY`; no file is written then.
     """
-    best = run / "best.pt"
-    state = checkpoint.load(best if best.exists() else run / "last.pt")
-    try:
-        config = restore_config(state["config"])
-        network = EmbeddingNetwork.build(config.model, load=False)
-        network.load_state_dict(state["averaged"])
-        training, measured = _training_facts(config, state), _measured_figures(state)
-    except (KeyError, RuntimeError, msgspec.ValidationError) as error:
-        raise TrainingError(f"{run}: a checkpoint of another docdex: {error}") from error
-    model = to_onnx(network, config.model.side, "vectors")
-    difference = largest_difference(network, model, _parity_images(config.model.side))
+    members = [_Trained.read(folder) for folder in (run, *join)]
+    first = members[0]
+    side, views = first.config.model.side, first.config.model.views
+    network: nn.Module = first.network
+    if join:
+        network = JoinedNetworks([(member.network, member.config.model.side) for member in members])
+    model, images = to_onnx(network, side, "vectors"), _parity_images(side)
+    difference = largest_difference(network, model, images)
     if not difference <= PARITY:  # not a number is no parity either
         raise TrainingError(
             f"{run}: ONNX Runtime's vectors differ from PyTorch's by {difference:.2g}; at most {PARITY:g} is "
             f"let out."
         )
+    measured = first.measured
+    if packed:
+        whole, model = model, pack_model(model)
+        cosine = least_cosine(whole, model, images)
+        if not cosine >= PACKED_PARITY:
+            raise TrainingError(
+                f"{run}: a vector of the packed model has a cosine of {cosine:.4f} to what it was; at least "
+                f"{PACKED_PARITY:g} is let out."
+            )
+        measured = {**measured, "packed_least_cosine": round(cosine, 5)}
+    training = {**first.facts, "joined": [member.facts for member in members[1:]]} if join else first.facts
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(model)
     return issue_passport(
         output,
         name=name,
         licence=licence,
-        views=config.model.views,
+        views=views,
         default_threshold=default_threshold,
         default_margin=default_margin,
         training=training,
         measured=measured,
         thresholds=thresholds,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trained:
+    """A run's averaged weights, how it was made, and what was measured of them."""
+
+    config: TrainConfig
+    network: EmbeddingNetwork
+    facts: dict[str, Any]
+    measured: dict[str, Any]
+
+    @classmethod
+    def read(cls, run: Path) -> _Trained:
+        best = run / "best.pt"
+        state = checkpoint.load(best if best.exists() else run / "last.pt")
+        try:
+            config = restore_config(state["config"])
+            network = EmbeddingNetwork.build(config.model, load=False)
+            network.load_state_dict(state["averaged"])
+            return cls(config, network, _training_facts(config, state), _measured_figures(state))
+        except (KeyError, RuntimeError, msgspec.ValidationError) as error:
+            raise TrainingError(f"{run}: a checkpoint of another docdex: {error}") from error
 
 
 def to_onnx(module: nn.Module, side: int, output: str) -> bytes:
@@ -128,6 +167,16 @@ def largest_difference(module: nn.Module, model: bytes, batches: Sequence[NDArra
         float(np.abs(module(torch.from_numpy(batch)).numpy() - session.run(None, {"images": batch})[0]).max())
         for batch in batches
     )
+
+
+def least_cosine(one: bytes, other: bytes, batches: Sequence[NDArray[np.float32]]) -> float:
+    """Smallest cosine between the unit vectors that two ONNX models give for batches (N, 3, S, S) float32."""
+    sessions = open_session(one), open_session(other)
+    cosines = []
+    for batch in batches:
+        first, second = (session.run(None, {"images": batch})[0] for session in sessions)
+        cosines.append(float(np.sum(first * second, axis=1).min()))
+    return min(cosines)
 
 
 def _parity_images(side: int) -> list[NDArray[np.float32]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import multiprocessing
 import os
 import resource
+import textwrap
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,15 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.batch_norm import share_batch_norms
-from docdex.training.class_layer import build_class_layer, starting_centres
+from docdex.training.class_layer import build_class_layer, place_at_random, place_centres, starting_centres
 from docdex.training.classes import ClassTable, expand
 from docdex.training.config import differences, restore_config
 from docdex.training.distil import learn_maps, listen
 from docdex.training.export import to_onnx
+from docdex.training.journal import Journal
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.processes import Processes
+from docdex.training.progress import Progress
 from docdex.training.start import read_start
 from docdex.training.validation import Validation
 from docdex.training.views import Batches, CleanVectors
@@ -36,8 +38,12 @@ from docdex.training.views import Batches, CleanVectors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from docdex.training.config import OptimConfig, TrainConfig
     from docdex.training.distil import Distillation
+    from docdex.training.progress import Pace
+    from docdex.training.views import Batch
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
@@ -45,6 +51,10 @@ _PCA_BATCHES = 24
 """Batches of views that the head's starting projection is fitted on."""
 _NEGATIVES = 1 << 31
 """Sets the random numbers that choose negatives apart from those that make views."""
+_SHOWN = 16
+"""Views of a batch that a picture shows."""
+_SAID_EVERY = 20
+"""Steps between two lines of figures."""
 _BEYOND = 1 << 24
 """A batch number that no run reaches: views for the start come from behind it."""
 
@@ -66,43 +76,38 @@ def _running_cpu_seconds(pid: int | None) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a run is: kept in the checkpoint, so that time budgets survive a resume.
-
-    seconds: wall time of the steps. cpu: seconds of all processes. best: score of `best.pt`. history: figures
-    of each measurement.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    cpu: float = 0.0
-    best: float = float("-inf")
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
 class Trainer:
     """One run. `train()` goes from where it stands to the end of its budget.
 
     Started by `torchrun`, each process makes its part of every batch and holds its block of the class
     centres; the run is that of one process, up to rounding. `run` must then be one folder for all.
 
-    run: folder for `last.pt`, `best.pt`, `log.jsonl`. resume: go on from its `last.pt`. say: is told of
-    progress. Checkpoints are measured on `$DOCDEX_DATA/dev`; where that is missing, they are only kept.
+    run: folder for `last.pt`, `best.pt`, `log.jsonl`, and `events` for TensorBoard. resume: go on from its
+    `last.pt`. say: is told what happens. show: is told of every step; without it, `say` is of every 20th.
+    Checkpoints are measured on `$DOCDEX_DATA/dev`; where that is missing, they are only kept.
 
     Raises TrainingError for unusable data, a folder that holds a run already, and, when resuming, for a
     checkpoint that is missing, broken or of another config, and for more processes than a batch has views.
     """
 
     def __init__(
-        self, config: TrainConfig, run: Path, *, resume: bool = False, say: Callable[[str], None] = print
+        self,
+        config: TrainConfig,
+        run: Path,
+        *,
+        resume: bool = False,
+        say: Callable[[str], None] = print,
+        show: Callable[[Pace], None] | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.processes = Processes.join()
         if self.processes.count > config.optim.batch:
             raise TrainingError(f"{self.processes.count} processes share a batch of {config.optim.batch}.")
-        self.config, self.run, self.say = config, run, say if self.processes.first else _silent
+        first = self.processes.first
+        self.config, self.run, self.say = config, run, say if first else _silent
+        self.show = show if first else None
+        self.journal = Journal(run, say) if first else None
         self.progress = Progress()
         state = self._read_state(resume)
         # What goes on from a model or a checkpoint has its trunk from there, wherever that once came from.
@@ -114,13 +119,11 @@ class Trainer:
             self.say(f"starting from {start.origin}")
             start.load_into(self.network, config.model)
         # The first writes for all what is known of the files.
-        self.table = ClassTable.build(config.data, self.say, run if self.processes.first else None)
+        self.table = ClassTable.build(config.data, self.say, run if first else None)
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         dev = expand("$DOCDEX_DATA") / "dev"
-        measures = self.processes.first and dev.is_dir()
-        self.validation = (
-            Validation(dev, config.model.side, config.model.views, self.batches.maps) if measures else None
-        )
+        measures = first and dev.is_dir()
+        self.validation = Validation(dev, config.model, self.batches.maps) if measures else None
         self.batches.close()
         if state is not None:
             self._check_classes(state)
@@ -128,7 +131,7 @@ class Trainer:
         if state is None:
             if start is None:
                 with self.processes.together():
-                    if self.processes.first:
+                    if first:
                         self._start()
                 self.processes.follow_first(self.network.state_dict().values())
             # Centres are half of what a run has learned: restarted, they would drag the network back.
@@ -137,7 +140,7 @@ class Trainer:
         share_batch_norms(self.network, self.processes)
         self._rows: str | None = None
         self.averaged = copy.deepcopy(self.network)
-        self.distillation = listen(config, self.table, self.network, self.processes, self.say)
+        self.distillation = listen(config, self.network, self.processes)
         self.optimiser = _optimiser(self.network, config.optim, self.distillation)
         if state is not None:
             self._restore(state)
@@ -184,7 +187,10 @@ class Trainer:
             self.network.head.start_from(cells)
 
     def _start_centres(self) -> None:
-        """Each class's centre where the network puts its clean page."""
+        """Each class's centre where the network puts its clean page, or anywhere."""
+        if self.config.loss.start == "random":
+            place_at_random(self.centres, self.config.seed)
+            return
         self.network.eval()
         self.say(f"starting {len(self.table)} centres from clean pages")
         model = to_onnx(self.network, self.config.model.side, "vectors")
@@ -194,16 +200,18 @@ class Trainer:
         for chunk, vectors in zip(chunks, loader, strict=True):
             aside = torch.Generator().manual_seed(self.config.seed + chunk)
             centres = starting_centres(vectors, self.centres.centres.shape[1:], aside)
-            # Blocks begin and end within chunks.
-            first = chunk * clean.chunk - block.start
-            low, high = max(first, 0), min(first + len(centres), len(block))
-            self.centres.centres[low:high] = centres[low - first : high - first]
+            place_centres(self.centres, chunk * clean.chunk, centres)
 
     def _restore_network(self, state: dict[str, Any]) -> None:
         try:
             self.network.load_state_dict(state["network"])
         except (KeyError, RuntimeError) as error:
-            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
+            raise self._of_another_network(error) from error
+
+    def _of_another_network(self, error: Exception) -> TrainingError:
+        """torch names each of the hundreds of weights that do not fit; the first few tell as much."""
+        told = " ".join(str(error).splitlines()[1:]) or str(error)
+        return TrainingError(f"{self.run}: a checkpoint of another network: {textwrap.shorten(told, 200)}")
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
@@ -212,7 +220,7 @@ class Trainer:
                 self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError) as error:
-            raise TrainingError(f"{self.run}: a checkpoint of another network: {error}") from error
+            raise self._of_another_network(error) from error
         self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
         self.progress = Progress(**state["progress"])
 
@@ -241,29 +249,39 @@ class Trainer:
 
     def train(self) -> None:
         """Run to the end of the budget, saving and measuring on the way."""
+        try:
+            self._train()
+        finally:
+            if self.journal is not None:
+                self.journal.close()
+
+    def _train(self) -> None:
         config, progress = self.config, self.progress
+        taught = self.distillation.taught if self.distillation is not None else None
         loader = DataLoader(
-            self.batches.part(self.processes.block(config.optim.batch)),
+            self.batches.part(self.processes.block(config.optim.batch), taught),
             batch_size=None,
             sampler=range(progress.step, _BEYOND),
             num_workers=config.workers,
             prefetch_factor=3 if config.workers else None,
         )
+        # Workers are forked here: later there is a thread that writes for TensorBoard.
+        batches = iter(loader)
         if not progress.history:
             self._measure()
         began, cpu_began = time.monotonic() - progress.seconds, cpu_seconds() - progress.cpu
         saved = measured = progress.seconds
         losses: list[float] = []
-        for maps, labels in loader:
-            if self.share_done() >= 1:
-                break
-            losses.append(self._step(maps.float(), labels))
+        while self.share_done() < 1:
+            losses.append(self._step(next(batches)))
             progress.step += 1
             # All go by the clock of the first: the schedule and the end must be the same for everybody.
             clock = torch.tensor([time.monotonic() - began, cpu_seconds() - cpu_began], dtype=torch.float64)
             self.processes.follow_first([clock])
             progress.seconds, progress.cpu = clock.tolist()
-            if progress.step % 20 == 0:
+            if self.show is not None:
+                self.show(progress.pace(losses[-1], config.optim.batch, self.share_done()))
+            if progress.step % _SAID_EVERY == 0:
                 self._log(losses)
                 losses = []
             if progress.seconds - measured > 60 * config.validate_minutes:
@@ -277,13 +295,13 @@ class Trainer:
         self._measure()
         self._save()
 
-    def _step(self, maps: torch.Tensor, labels: torch.Tensor) -> float:
-        optim, network = self.config.optim, self.network
+    def _step(self, batch: Batch) -> float:
+        optim, network, labels = self.config.optim, self.network, batch.labels
         factor = _schedule(self.share_done(), self.progress.step, optim.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         network.train()
-        cells = network.cells(maps)
+        cells = network.cells(batch.maps.float())
         vectors = network.head(cells)
         rng = np.random.default_rng([self.config.seed, self.progress.step, _NEGATIVES])
         loss = self.centres.loss(vectors, labels, rng)
@@ -291,7 +309,7 @@ class Trainer:
         if self.distillation is not None:
             # Clean copies come last. Everybody compares those of all, and takes a part of the gradient.
             own = len(self.processes.block(optim.batch))
-            clean = [self.processes.gather(part[own:]) for part in (cells, vectors, labels)]
+            clean = [self.processes.gather(part) for part in (cells[own:], vectors[own:], batch.said.float())]
             term = self.distillation(*clean)
             reached += float(term.detach())
             loss = loss + term / self.processes.count
@@ -319,33 +337,38 @@ class Trainer:
         return reached
 
     def _log(self, losses: list[float]) -> None:
-        progress, batch = self.progress, self.config.optim.batch
-        rate = progress.step * batch / max(progress.seconds, 1e-9)
-        left = progress.seconds / max(self.share_done(), 1e-9) - progress.seconds
-        loss = float(np.mean(losses))
-        self._write(step=progress.step, loss=loss, seconds=progress.seconds, cpu=progress.cpu)
-        self.say(f"step {progress.step} loss {loss:.3f} {rate:.0f} images/s {left / 60:.0f} min left")
+        progress, loss = self.progress, float(np.mean(losses))
+        pace = progress.pace(loss, self.config.optim.batch, self.share_done())
+        if self.journal is not None:
+            self.journal.write(
+                progress.step,
+                loss=loss,
+                seconds=progress.seconds,
+                cpu=progress.cpu,
+                images_per_second=pace.rate,
+            )
+        if self.show is None:
+            self.say(str(pace))
 
     def _measure(self) -> None:
-        if self.validation is None:
+        if self.journal is not None:
+            self.journal.show(self.progress.step, "batch", self._views)
+        if self.validation is None or self.journal is None:
             return
         self.averaged.eval()
         figures = self.validation.measure(self.averaged)
         score = float(np.mean([figures[name] for name in _CHOSEN_BY]))
         self.progress.history.append({"step": self.progress.step, "score": score, **figures})
-        self._write(step=self.progress.step, score=score, **figures)
+        self.journal.write(self.progress.step, score=score, **figures)
         told = " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
         self.say(f"step {self.progress.step} score {score:.4f} {told}")
         if score > self.progress.best:
             self.progress.best = score
             checkpoint.save(self.run / "best.pt", self._state())
 
-    def _write(self, **record: float) -> None:
-        if not self.processes.first:
-            return
-        self.run.mkdir(parents=True, exist_ok=True)
-        with (self.run / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + os.linesep)
+    def _views(self) -> NDArray[np.float32]:
+        """Some of the batch that comes next, (N, 3, S, S) float32."""
+        return np.stack(self.batches.views(self.progress.step, range(min(_SHOWN, self.config.optim.batch))))
 
 
 def _silent(_: str) -> None:

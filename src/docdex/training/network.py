@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from docdex.errors import InvalidSetting
@@ -12,6 +14,8 @@ from docdex.training.backbones import STRIDE, build_trunk
 from docdex.training.heads import Head
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from docdex.training.backbones import Trunk
     from docdex.training.config import ModelConfig
 
@@ -79,3 +83,26 @@ class EmbeddingNetwork(nn.Module):
     def embed_maps(self, maps: Tensor) -> Tensor:
         """Unit vectors of the lower part's maps."""
         return cast("Tensor", self.head(self.cells(maps)))
+
+
+class JoinedNetworks(nn.Module):
+    """Several networks whose vectors stand side by side in one: its cosines are the means of theirs.
+
+    members: each with the side of its input. Images come at the side of the first, and are resized
+    (bilinear) for the others.
+    """
+
+    def __init__(self, members: Sequence[tuple[EmbeddingNetwork, int]]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(network for network, _ in members)
+        self.sides = [side for _, side in members]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Unit vectors (N, sum of D)."""
+        vectors = []
+        for network, side in zip(self.members, self.sides, strict=True):
+            fitting = images
+            if side != self.sides[0]:
+                fitting = F.interpolate(images, size=(side, side), mode="bilinear")
+            vectors.append(network(fitting))
+        return torch.cat(vectors, dim=1) / float(np.sqrt(len(vectors)))

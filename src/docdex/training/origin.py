@@ -30,7 +30,14 @@ def find_model(given: str) -> Model | None:
 
 
 def network_of(model: Model) -> ModelConfig:
-    """The network that a model file was trained as. Raises TrainingError where its passport does not say."""
+    """The network that a model file was trained as.
+
+    Raises TrainingError where its passport does not say, and for several networks joined in one file.
+    """
+    if model.passport.training.get("joined"):
+        raise TrainingError(
+            f"{model.path} is several networks in one: start from a model that is one of them."
+        )
     try:
         return msgspec.convert(model.passport.training["config"]["model"], ModelConfig)
     except (KeyError, TypeError, msgspec.ValidationError) as error:

@@ -1,7 +1,8 @@
 """Let several processes train one network: who takes which part, and how they agree on sums.
 
 Everything works in a single process without a process group, where it costs nothing. Tensors on the CPU
-travel by gloo, those on a GPU by NCCL.
+travel by gloo, those on a GPU by NCCL; a run of `docdex train` keeps all of its tensors on the CPU, and NCCL
+is untested: nobody has had a GPU to try it on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Processes:
 
     @classmethod
     def join(cls) -> Processes:
-        """The group that `torchrun` describes in the environment, joined on the first call; or one."""
+        """The group that `torchrun` describes in the environment, joined on the first call; or one.
+
+        The group has NCCL beside gloo where there is a GPU and torch was built with it.
+        """
         if not dist.is_initialized():
             if int(os.environ.get("WORLD_SIZE", "1")) == 1:
                 return cls()

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from docdex.embedder import OnnxEmbedder, issue_passport, look_at
 from docdex.errors import TrainingError
 from docdex.images import Refusal, find_files, iter_pages
 from docdex.models import read_passport
+from docdex.training.pack import pack_weights
 from docdex.training.views import open_session
 from docdex.whole_file import whole_file
 
@@ -122,7 +123,8 @@ def to_int8(model: bytes, name: str, images: NDArray[np.float32]) -> bytes:
             graph = onnx.load(quantised)
     finally:
         logging.getLogger().removeFilter(_no_advice)
-    _shrink_head(graph.graph)
+    heads = [node for node in graph.graph.node if node.op_type == "Gemm" and node.name.startswith(_HEAD)]
+    pack_weights(graph.graph, heads)
     content: bytes = graph.SerializeToString()
     return content
 
@@ -152,30 +154,6 @@ class _Ranges:
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         """The next input, (1, 3, S, S) float32 by its name, or None at the end."""
         return next(self._feeds, None)
-
-
-def _shrink_head(graph: Any) -> None:
-    """Keep the head's matrices as int8 with a scale a row, made float again when the file is run."""
-    import onnx
-
-    weights = {part.name: part for part in graph.initializer}
-    matrices = [node for node in graph.node if node.op_type == "Gemm" and node.name.startswith(_HEAD)]
-    for node in matrices:
-        name = node.input[1]
-        values = onnx.numpy_helper.to_array(weights[name])
-        scales = np.maximum(np.abs(values).max(axis=1), np.finfo(np.float32).tiny).astype(np.float32) / 127
-        steps = np.round(values / scales[:, None]).astype(np.int8)
-        graph.initializer.remove(weights[name])
-        graph.initializer.extend(
-            [
-                onnx.numpy_helper.from_array(steps, f"{name}.int8"),
-                onnx.numpy_helper.from_array(scales, f"{name}.scale"),
-            ]
-        )
-        restored = onnx.helper.make_node(
-            "DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name], f"{node.name}/weight", axis=0
-        )
-        graph.node.insert(list(graph.node).index(node), restored)
 
 
 def _read_images(embedder: OnnxEmbedder, folder: Path, say: Callable[[str], None]) -> NDArray[np.float32]:

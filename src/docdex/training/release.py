@@ -14,7 +14,7 @@ from docdex.training.export import export_model
 from docdex.training.quantize import quantize_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from docdex.models import Passport
@@ -30,6 +30,8 @@ def release_model(
     target_fpr: float,
     margin: float,
     calibrate: Path | None = None,
+    join: Sequence[Path] = (),
+    packed: bool = False,
     say: Callable[[str], None] = print,
 ) -> Passport:
     """Export a run with a passport whose default thresholds let at most `target_fpr` of strangers through.
@@ -37,13 +39,21 @@ def release_model(
     run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr: per
     probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
     difference of similarities. calibrate: folder of pages; with it, the model is written in 8-bit integers
-    whose ranges are found on them, and thresholds are its own. say: is told what that cost.
+    whose ranges are found on them, and thresholds are its own. join, packed: of `export_model`. say: is told
+    what that cost.
 
     Raises what `export_model`, `quantize_model` and `threshold_table` raise; InvalidSetting for a target that
     the table lacks.
     """
     passport = export_model(
-        run, output, name=name, licence=licence, default_threshold=1.0, default_margin=margin
+        run,
+        output,
+        name=name,
+        licence=licence,
+        default_threshold=1.0,
+        default_margin=margin,
+        join=join,
+        packed=packed,
     )
     if calibrate is not None:
         passport, loss = quantize_model(output, calibrate, say=say)

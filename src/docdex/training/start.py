@@ -19,6 +19,7 @@ from docdex.training.config import DataConfig, ModelConfig, restore_config
 from docdex.training.heads import GRID_KINDS, resize_head
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.origin import find_model, network_of
+from docdex.training.pack import unpack
 from docdex.training.views import open_session
 
 if TYPE_CHECKING:
@@ -132,10 +133,8 @@ def _initialisers(content: bytes) -> dict[str, Tensor]:
     import onnx
 
     graph = onnx.load_model_from_string(content).graph
-    return {
-        tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
-        for tensor in graph.initializer
-    }
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return {name: torch.from_numpy(array.copy()) for name, array in unpack(arrays).items()}
 
 
 @torch.no_grad()

@@ -6,6 +6,8 @@ What a teacher says of a picture is kept on disk by the picture's digest, so tha
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from docdex.errors import TrainingError
+from docdex.preprocess import prepare
 from docdex.training.backbones import build_trunk
 from docdex.training.classes import expand
 from docdex.training.export import to_onnx
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _AT_ONCE = 32
+_PATIENCE = 60.0
+"""Seconds to wait while another process writes to the same file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,66 +145,63 @@ def _clip_encoder(name: str, weights: str) -> tuple[nn.Module, int]:
     return _ClipImages(visual), int(size[0] if isinstance(size, tuple) else size)
 
 
-class TaughtOutputs:
-    """What one teacher said, by the digest of the picture: a file of fixed records, only ever appended to.
+class Taught:
+    """What a teacher says of pages, kept by the pictures' digests: it is asked about each of them once.
 
-    A record is 32 bytes of SHA-256 of the image as the teacher takes it, then the output as float16. A record
-    cut off by a kill is dropped when the file is next opened. One run writes to a file at a time.
+    The file is SQLite's: the workers of several runs may use it at a time, and one that is killed harms
+    nobody. Each process opens its own session when it first needs one.
+
+    folder: of the files, one a teacher. Raises TrainingError where it cannot be written.
     """
 
-    def __init__(self, folder: Path, teacher: Teacher) -> None:
-        self.path = folder / f"{teacher.digest[:16]}.taught"
-        self.record = np.dtype([("digest", "u1", 32), ("output", "<f2", teacher.shape)])
-        self._rows: dict[bytes, int] = {}
+    def __init__(self, teacher: Teacher, folder: Path) -> None:
+        self.teacher, self.path = teacher, folder / f"{teacher.digest[:16]}.sqlite"
+        self._asked: Asked | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.path.touch()
-            size = self.path.stat().st_size
-            whole = size - size % self.record.itemsize
-            if whole < size:
-                with self.path.open("r+b") as file:
-                    file.truncate(whole)
-        except OSError as error:
-            raise TrainingError(
-                f"{self.path}: cannot be written (distil.cache): {error.strerror}."
-            ) from error
-        for row, digest in enumerate(self.records()["digest"]):
-            self._rows.setdefault(digest.tobytes(), row)
+            with closing(self._connect()) as kept:
+                kept.execute("CREATE TABLE IF NOT EXISTS taught (digest BLOB PRIMARY KEY, output BLOB)")
+        except (OSError, sqlite3.Error) as error:
+            raise self._failure(error) from error
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    def __call__(self, pages: Sequence[NDArray[np.uint8]]) -> NDArray[np.float16]:
+        """Maps (N, C, G, G) or vectors (N, D) float16 of N pages (H, W, 3) uint8 RGB.
 
-    def __contains__(self, digest: bytes) -> bool:
-        return digest in self._rows
-
-    def digests(self) -> frozenset[bytes]:
-        """Of all pictures known."""
-        return frozenset(self._rows)
-
-    def row(self, digest: bytes) -> int:
-        """Which of `records()` holds a picture's output."""
-        return self._rows[digest]
-
-    def records(self) -> NDArray[np.void]:
-        """All records, mapped from the file, not read."""
-        if not self.path.stat().st_size:
-            return np.empty(0, self.record)
-        return np.memmap(self.path, self.record, mode="r")
-
-    def append(self, digests: Sequence[bytes], outputs: NDArray[np.float32]) -> None:
-        """Keep outputs (N, ...) of pictures not yet known. Raises TrainingError when the disk is full."""
-        records = np.empty(len(digests), self.record)
-        records["digest"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
-        records["output"] = outputs
+        Raises TrainingError for a file that is broken or cannot be written.
+        """
+        said = np.empty((len(pages), *self.teacher.shape), np.float16)
+        new: dict[bytes, bytes] = {}
         try:
-            with self.path.open("ab") as file:
-                file.write(records.tobytes())
-        except OSError as error:
-            raise TrainingError(f"{self.path}: not written (distil.cache): {error.strerror}.") from error
-        row = self.path.stat().st_size // self.record.itemsize - len(digests)
-        for digest in digests:
-            self._rows.setdefault(digest, row)
-            row += 1
+            with closing(self._connect()) as kept:
+                for place, page in enumerate(pages):
+                    image = prepare(page, self.teacher.side)
+                    digest = digest_of(image)
+                    found = kept.execute("SELECT output FROM taught WHERE digest = ?", (digest,)).fetchone()
+                    if found is None and digest not in new:
+                        new[digest] = self._ask(image)
+                    output = np.frombuffer(new[digest] if found is None else found[0], "<f2")
+                    said[place] = output.reshape(self.teacher.shape)
+                with kept:
+                    kept.executemany("INSERT OR IGNORE INTO taught VALUES (?, ?)", new.items())
+        except (sqlite3.Error, ValueError) as error:
+            raise self._failure(error) from error
+        return said
+
+    def _ask(self, image: NDArray[np.float32]) -> bytes:
+        """What is kept. One picture at a time: in a batch of others, the last bits would be others."""
+        if self._asked is None:
+            self._asked = self.teacher.open()
+        said: bytes = self._asked(image[None])[0].astype("<f2").tobytes()
+        return said
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=_PATIENCE)
+
+    def _failure(self, error: Exception) -> TrainingError:
+        return TrainingError(
+            f"{self.path}: what the teacher says cannot be kept (distil.cache): {error}. Where the file is "
+            f"broken, delete it: all in it can be asked again."
+        )
 
 
 def digest_of(image: NDArray[np.float32]) -> bytes:

@@ -16,25 +16,24 @@ from docdex.errors import TrainingError
 from docdex.evaluation.protocol import CAPTURES, Benchmark, dir_table, identify, pair_table, rank1_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from docdex.preprocess import View
+    from docdex.training.config import ModelConfig
     from docdex.training.network import EmbeddingNetwork
 
 
 class Validation:
     """The benchmark's pictures, taken through the frozen half once and kept.
 
-    views: what of each is looked at. lower: images (N, 3, S, S) float32 -> maps of the frozen half.
+    model: says what of each is looked at. lower: images (N, 3, S, S) float32 -> maps of the frozen half.
     """
 
     def __init__(
         self,
         root: Path,
-        side: int,
-        views: Sequence[View],
+        model: ModelConfig,
         lower: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         batch: int = 64,
     ) -> None:
@@ -43,7 +42,7 @@ class Validation:
         maps, places, first = [], [], 0
 
         def look(path: Path) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-            return look_at(_read(path), side, views)
+            return look_at(_read(path), model.side, model.views)
 
         # Decoding and resizing let go of the interpreter's lock: threads are enough.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -58,11 +57,16 @@ class Validation:
         """(N, V): which of the maps show a picture."""
 
     @torch.no_grad()
-    def measure(self, network: EmbeddingNetwork, batch: int = 128) -> dict[str, float]:
-        """Figures by which a checkpoint is chosen; the network should be in evaluation mode."""
+    def embed(self, network: EmbeddingNetwork, batch: int = 128) -> NDArray[np.float32]:
+        """Vectors of unit length (N, V * D) of all pictures; the network should be in evaluation mode."""
         parts = torch.split(self.maps, batch)
         outputs = torch.cat([network.embed_maps(part.float()) for part in parts]).numpy()
-        vectors = outputs[self.places].reshape(len(self.places), -1) / self.places.shape[1] ** 0.5
+        vectors = outputs[self.places].reshape(len(self.places), -1)
+        return np.asarray(vectors / np.float32(np.sqrt(self.places.shape[1])))
+
+    def measure(self, network: EmbeddingNetwork) -> dict[str, float]:
+        """Figures by which a checkpoint is chosen."""
+        vectors = self.embed(network)
         similarities = vectors @ vectors.T
         draws = [identify(self.benchmark, number, similarities) for number in range(3)]
         figures: dict[str, float] = {}

@@ -6,7 +6,7 @@ resumed run goes on where it stopped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from docdex.training.classes import ClassTable
     from docdex.training.config import TrainConfig
+    from docdex.training.teachers import Taught
 
 _PAGES_AT_ONCE = 4
 """In one run of the frozen half: more would not fit the processor's cache, and take three times as long."""
@@ -31,45 +32,73 @@ _SEEN = 2
 """Of a page that is seen by its top square, so many times its width is photographed."""
 
 
-class Batches(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Batch number -> maps of the frozen part, class numbers (B,) int64.
+class Batch(NamedTuple):
+    """What one step learns from: B views, and then K clean copies of some of their pages.
 
-    maps: (B, C, S / f, S / f) float16 where f is `model.frozen_stride`; (B, 40, S / 8, S / 8) of `lite0`.
+    maps: (B + K, C, S / f, S / f) float16 of the frozen part, where f is `model.frozen_stride`; of `lite0`
+    (B + K, 40, S / 8, S / 8). labels: (B + K,) int64 class numbers. said: (K, ...) float16, what the teacher
+    says of the copies; empty without one.
+    """
+
+    maps: torch.Tensor
+    labels: torch.Tensor
+    said: torch.Tensor
+
+
+class Batches(Dataset[Batch]):
+    """Batch number -> its views, and with `distil` its clean copies, `distil.clean` of a whole batch.
+
     lower: the frozen part as ONNX bytes; each process opens its own session. places: the part of each batch
-    that is made, by default all of it; the parts of several processes make up the same batch. With `distil`,
-    clean copies of some of the batch's pages follow its views, `distil.clean` of a whole batch.
+    that is made, by default all of it; the parts of several processes make up the same batch. taught: the
+    teacher that is asked about the copies, if any is.
     """
 
     def __init__(
-        self, config: TrainConfig, table: ClassTable, lower: bytes, places: range | None = None
+        self,
+        config: TrainConfig,
+        table: ClassTable,
+        lower: bytes,
+        places: range | None = None,
+        taught: Taught | None = None,
     ) -> None:
-        self.config, self.table, self._lower = config, table, lower
+        self.config, self.table, self._lower, self._taught = config, table, lower, taught
         self.places = places or range(config.optim.batch)
         self._session: onnxruntime.InferenceSession | None = None
         cv2.setNumThreads(1)  # its threads would not survive the fork of a worker
 
-    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        batch = self.config.optim.batch
-        # Stratified over the class distribution: a batch holds few repeats and all kinds.
-        rng = np.random.default_rng([self.config.seed, number])
-        ranks = (np.arange(batch) + rng.random(batch)) / batch
-        classes = self.table.draw(ranks)
-        views = [
-            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
-            for place in self.places
-        ]
+    def __getitem__(self, number: int) -> Batch:
+        batch, said = self.config.optim.batch, torch.empty(0, dtype=torch.float16)
+        classes, views = self.classes(number), self.views(number, self.places)
         chosen = classes[self.places.start : self.places.stop]
         if (distil := self.config.distil) is not None:
             copied = np.linspace(0, batch, distil.clean, endpoint=False).astype(np.int64)
             clean = classes[copied[(copied >= self.places.start) & (copied < self.places.stop)]]
-            side = self.config.model.side
-            views += [clean_image(self.config, self.table, int(each), side) for each in clean]
+            pages = [clean_page(self.config, self.table, int(each)) for each in clean]
+            views += [prepare(page, self.config.model.side) for page in pages]
             chosen = np.concatenate([chosen, clean])
-        return torch.from_numpy(self.maps(np.stack(views)).astype(np.float16)), torch.from_numpy(chosen)
+            if self._taught is not None:
+                said = torch.from_numpy(self._taught(pages))
+        maps = torch.from_numpy(self.maps(np.stack(views)).astype(np.float16))
+        return Batch(maps, torch.from_numpy(chosen), said)
 
-    def part(self, places: range) -> Batches:
-        """The same batches, of which only these places are made."""
-        return Batches(self.config, self.table, self._lower, places)
+    def classes(self, number: int) -> NDArray[np.int64]:
+        """Class numbers (B,) of a whole batch."""
+        batch = self.config.optim.batch
+        # Stratified over the class distribution: a batch holds few repeats and all kinds.
+        rng = np.random.default_rng([self.config.seed, number])
+        return self.table.draw((np.arange(batch) + rng.random(batch)) / batch)
+
+    def views(self, number: int, places: range) -> list[NDArray[np.float32]]:
+        """Images of these places of a batch, (3, S, S) float32 each."""
+        classes = self.classes(number)
+        return [
+            self.view(int(classes[place]), np.random.default_rng([self.config.seed, number, place]))
+            for place in places
+        ]
+
+    def part(self, places: range, taught: Taught | None) -> Batches:
+        """The same batches, of which only these places are made, with what a teacher says of their copies."""
+        return Batches(self.config, self.table, self._lower, places, taught)
 
     def view(self, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """One training image of a class, (3, S, S) float32."""
@@ -131,14 +160,15 @@ class CleanVectors(Dataset[torch.Tensor]):
             self._session = open_session(self._model)
         images = []
         for chosen in range(number * self.chunk, min((number + 1) * self.chunk, len(self.table))):
-            images.append(clean_image(self.config, self.table, chosen, self.config.model.side))
+            page = clean_page(self.config, self.table, chosen)
+            images.append(prepare(page, self.config.model.side))
         return torch.from_numpy(np.asarray(self._session.run(None, {"images": np.stack(images)})[0]))
 
 
-def clean_image(config: TrainConfig, table: ClassTable, number: int, side: int) -> NDArray[np.float32]:
-    """A class's page as it is, (3, side, side) float32: always the same one, of templates too."""
+def clean_page(config: TrainConfig, table: ClassTable, number: int) -> NDArray[np.uint8]:
+    """A class's page as it is, (H, W, 3) uint8 RGB: always the same one, of templates too."""
     rng = np.random.default_rng([config.seed, number, 1 << 30])
-    return prepare(np.ascontiguousarray(table.page(number, rng)), side)
+    return np.ascontiguousarray(table.page(number, rng))
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:

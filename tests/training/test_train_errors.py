@@ -1,0 +1,144 @@
+"""What can go wrong in a run ends `docdex train` with one sentence, and costs no checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+pytest.importorskip("torch", reason="needs the extra train")
+
+import torch
+
+from docdex.cli import main
+from docdex.training import checkpoint
+
+
+def train(config: Path, run: Path, *options: str) -> Result:
+    done = CliRunner().invoke(main, ["train", str(config), "--run", str(run), *options], prog_name="docdex")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def refused(config: Path, run: Path, *options: str) -> str:
+    """The one sentence with which the command ends."""
+    done = train(config, run, *options)
+    assert done.exit_code == 1, done.output
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("Error: ")
+    assert sentence.endswith("(training)")
+    return sentence
+
+
+def change(config: Path, old: str, new: str) -> None:
+    text = config.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    config.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def pages_of(config: Path) -> list[Path]:
+    return sorted((config.parent / "data" / "train" / "pages").iterdir())
+
+
+@pytest.fixture
+def last_good(trained: Path, tmp_path: Path) -> Path:
+    """Folder of a finished run of the tiny config, to be written to."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    """What a run can be resumed from: its checkpoint, and the tables that it names."""
+    tables = run / checkpoint.load(run / "last.pt")["rows"]
+    return {path.name: path.read_bytes() for path in (run / "last.pt", *tables.iterdir())}
+
+
+def test_broken_images_are_left_out_and_named_and_the_run_goes_on(
+    tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    broken = pages_of(tiny_run)[3]
+    broken.write_bytes(broken.read_bytes()[:40])
+    change(tiny_run, "steps = 6", "steps = 1")
+    change(tiny_run, "seed = 3", f'seed = 3\nstart_from = "{trained}"')
+    done = train(tiny_run, tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    listed = tmp_path / "run" / "broken.tsv"
+    assert f"1 files or pages are left out, as they cannot be decoded: listed in {listed}" in done.stdout
+    assert str(broken) in listed.read_text(encoding="utf-8")
+
+
+def test_a_folder_with_nothing_but_broken_images_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    for path in pages_of(tiny_run):
+        path.write_bytes(b"no image")
+    assert "none of its 12 files can be decoded" in refused(tiny_run, tmp_path / "run")
+
+
+def test_an_empty_class_is_refused_by_its_name(tiny_run: Path, tmp_path: Path) -> None:
+    change(tiny_run, 'folder = "$DOCDEX_DATA/train"', 'folder = "$DOCDEX_DATA/train"\nclasses = "labelled"')
+    (pages_of(tiny_run)[0].parents[1] / "passports").mkdir()
+    assert "classes without an image: passports" in refused(tiny_run, tmp_path / "run")
+
+
+def test_a_class_of_broken_images_is_refused_by_its_name(tiny_run: Path, tmp_path: Path) -> None:
+    change(tiny_run, 'folder = "$DOCDEX_DATA/train"', 'folder = "$DOCDEX_DATA/train"\nclasses = "labelled"')
+    (other := pages_of(tiny_run)[0].parents[1] / "passports").mkdir()
+    (other / "1.png").write_bytes(b"no image")
+    assert "none of the images of class passports can be decoded" in refused(tiny_run, tmp_path / "run")
+
+
+def test_a_misspelt_key_is_refused_by_its_name_before_anything_is_made(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    change(tiny_run, "warmup = 2", "warm_up = 2")
+    sentence = refused(tiny_run, tmp_path / "run")
+    assert "warm_up" in sentence
+    assert "optim" in sentence
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_resumed_as_another_architecture(tiny_run: Path, last_good: Path) -> None:
+    before = contents(last_good)
+    change(tiny_run, "squeeze = 8", "squeeze = 16")
+    assert "made by another config: model.squeeze" in refused(tiny_run, last_good, "--resume")
+    assert contents(last_good) == before
+
+
+def test_a_checkpoint_that_holds_another_network_is_refused(tiny_run: Path, last_good: Path) -> None:
+    state: dict[str, Any] = checkpoint.load(last_good / "last.pt")
+    state["network"] = {f"trunk.{name}": value for name, value in state["network"].items()}
+    torch.save(state, last_good / "last.pt")
+    before = contents(last_good)
+    sentence = refused(tiny_run, last_good, "--resume")
+    assert "a checkpoint of another network: Missing key(s)" in sentence
+    assert len(sentence) < 500
+    assert contents(last_good) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_ends_the_run_and_what_it_had_saved_goes_on(tiny_run: Path, last_good: Path) -> None:
+    before = contents(last_good)
+    change(tiny_run, "steps = 6", "steps = 7")
+    (last_good / "last.partial").symlink_to("/dev/full")
+    sentence = refused(tiny_run, last_good, "--resume")
+    assert "last.pt: not written:" in sentence
+    assert "No space left" in sentence
+    assert "The checkpoint before it is untouched." in sentence
+    assert contents(last_good) == before
+    assert train(tiny_run, last_good, "--resume").exit_code == 0
+    assert checkpoint.load(last_good / "last.pt")["step"] == 7
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_disk_too_full_for_the_log_ends_the_run_in_the_same_way(tiny_run: Path, last_good: Path) -> None:
+    before = contents(last_good)
+    change(tiny_run, "steps = 6", "steps = 7")
+    (last_good / "log.jsonl").unlink()
+    (last_good / "log.jsonl").symlink_to("/dev/full")
+    sentence = refused(tiny_run, last_good, "--resume")
+    assert "figures not written:" in sentence
+    assert "No space left" in sentence
+    assert contents(last_good).keys() == before.keys()
+    assert checkpoint.load(last_good / "last.pt")["step"] in (6, 7)
