@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--forms", type=int, default=66)
     parser.add_argument("--versions", type=int, default=3, help="of each form; each is a type")
     parser.add_argument("--instances", type=int, default=5, help="pages of each type")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", type=float, help="of training a seed; the recipe's unless given")
     parser.add_argument("--keep", type=Path, help="a folder for all that is made, instead of a passing one")
     options = parser.parse_args()
