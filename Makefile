@@ -42,6 +42,7 @@ own-pages: setup-test
 
 evaluate: setup-test
 	$(BIN)/docdex evaluate $(DATA)/dev
+	$(BIN)/python benchmarks/mistakes.py $(DATA)/dev docs/mistakes.jpg > results/mistakes.json
 
 # Two hours on two quiet cores; stopped, it goes on where it was.
 ablation: setup-test

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from docdex.evaluation import PeerResult
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "results" / "first.json"
-BENCHMARK = ROOT / "results" / "benchmark.json"
-CONFIG = ROOT / "configs" / "first.toml"
+RESULTS = ROOT / "results" / "benchmark.json"
+CONFIGS = ROOT / "configs"
 
 _MARKED = re.compile(r"(<!-- generated: ([^\n]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
@@ -104,7 +103,7 @@ def write_growth() -> str:
 def write_results(name: str = "summary") -> str:
     """A table of what was measured, ours beside the baselines."""
     if not RESULTS.exists():
-        return "*Not measured yet: `docdex evaluate` writes `results/first.json`.*"
+        return "*Not measured yet: `docdex evaluate` writes `results/benchmark.json`.*"
     from docdex.evaluation import markdown_table, read_results
 
     return markdown_table(read_results(RESULTS), name)
@@ -117,11 +116,11 @@ _PUBLISHED = "docdex:published_"
 def write_published() -> str:
     """The published recipe's generations beside models of ours, and whether those are ahead of the best."""
     missing = "*Not measured yet: `docdex evaluate` with these models writes `results/benchmark.json`.*"
-    if not BENCHMARK.exists():
+    if not RESULTS.exists():
         return missing
     from docdex.evaluation import markdown_table, read_results, standing_table
 
-    results = [result for result in read_results(BENCHMARK) if result.peer.startswith("docdex:")]
+    results = [result for result in read_results(RESULTS) if result.peer.startswith("docdex:")]
     published = [result for result in results if result.peer.startswith(_PUBLISHED)]
     ours = [result for result in results if result not in published]
     if not published or not ours:
@@ -181,25 +180,40 @@ _NO_MODEL = "*The weights are still being trained: this table is made from their
 
 
 def write_model() -> str:
-    """What the passport of the packaged model says of the file, and how it was trained."""
-    passport = _passport()
-    if passport is None:
+    """What the passports of the packaged models say of the files, the default first, and of the training."""
+    names = sorted(models.names(), key=lambda name: (name != models.DEFAULT, name))
+    if models.DEFAULT not in names:
         return _NO_MODEL
+    columns = [_facts(models.WEIGHTS / f"{name}.onnx") for name in names]
+    rows = dict.fromkeys(row for column in columns for row in column)
+    return table(
+        ("passport", *(f"`{name}`" for name in names)),
+        [(row, *(column.get(row, "–") for column in columns)) for row in rows],
+    )
+
+
+def _facts(path: Path) -> dict[str, str]:
+    passport = models.read_passport(path)
     # Its config has a table of its own (`recipe`).
     training = {name: value for name, value in passport.training.items() if name != "config"}
-    size = (models.WEIGHTS / f"{models.DEFAULT}.onnx").stat().st_size
-    rows = [
-        ("name", f"`{passport.name}`"),
-        ("file", f"{size / 1e6:.2f} MB, SHA-256 `{passport.digest}`"),
-        ("input", f"`{passport.input.name}`: float32 (N, 3, {passport.input.side}, {passport.input.side})"),
-        ("preprocess", f"version {passport.input.preprocess}"),
-        ("output", f"`{passport.output.name}`: float32 (N, {passport.output.dimension}), unit length"),
-        ("licence", passport.licence),
-        ("default FPR per probe", "none" if passport.default_fpr is None else f"{passport.default_fpr:g}"),
-        ("default margin", f"{passport.default_margin:g}"),
-        *((f"training: {name}", value) for name, value in _flat(training)),
-    ]
-    return table(("passport", ""), rows)
+    seen = f"float32 (N, 3, {passport.input.side}, {passport.input.side})"
+    facts = {
+        "file": f"{path.stat().st_size / 1e6:.2f} MB",
+        "SHA-256": f"`{passport.digest}`",
+        "input": f"`{passport.input.name}`: {seen}",
+        "views of a page": ", ".join(passport.input.views),
+        "preprocess": f"version {passport.input.preprocess}",
+        "output": f"`{passport.output.name}`: float32 (N, {passport.output.dimension}), unit length",
+        "numbers of a page": str(passport.contract.dimension),
+        "licence": passport.licence,
+        "default FPR per probe": "none" if passport.default_fpr is None else f"{passport.default_fpr:g}",
+        "default margin": f"{passport.default_margin:g}",
+    }
+    for name, value in _flat(training):
+        # Earlier runs have the same facts: one row for all.
+        row = f"training: {name}"
+        facts[row] = f"{facts[row]}, {value}" if row in facts else value
+    return facts
 
 
 def write_measured() -> str:
@@ -244,11 +258,11 @@ def _flat(facts: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def write_recipe() -> str:
-    """The settings of the run that made the packaged model, as its committed config has them."""
+def write_recipe(name: str) -> str:
+    """The settings of a run that a packaged model was made by, as its committed config has them."""
     from docdex.training.config import read_config
 
-    config = read_config(CONFIG)
+    config = read_config(CONFIGS / f"{name}.toml")
     rows: list[tuple[str, str]] = []
     for part in ("model", "loss", "optim", "data"):
         settings = msgspec.to_builtins(getattr(config, part))
@@ -332,9 +346,88 @@ def _own_change(runs: Sequence[dict[str, Any]]) -> str:
     return "\n".join([f"The trained model's change{seeds}:", "", *lines])
 
 
+def write_mistakes(part: str) -> str:
+    """Mistakes of the default model: `sets`, `strangers`, types `mistaken` or `alike`, or the `picture`."""
+    path, passport = RESULTS.with_name("mistakes.json"), _passport()
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if found is None or passport is None or found["digest"] != passport.digest:
+        return "*Not measured yet: `make evaluate` writes `results/mistakes.json`.*"
+    return _MISTAKES[part](found)
+
+
+def _mistakes_by_set(found: dict[str, Any]) -> str:
+    heads = ("set", "capture", "asked", "right", "another type", "of the same set", "unknown", "led astray")
+    rows = [
+        [of["set"], of["capture"]]
+        + [
+            f"{count:,}"
+            for count in (
+                of["asked"],
+                of["asked"] - of["wrong"] - of["unknown"],
+                *(of[name] for name in ("wrong", "same_set", "unknown", "astray")),
+            )
+        ]
+        for of in found["probes"]
+    ]
+    asked, wrong, same_set, unknown, astray = (
+        sum(of[name] for of in found["probes"])
+        for name in ("asked", "wrong", "same_set", "unknown", "astray")
+    )
+    answers = (
+        f"Of {asked:,} answers {asked - wrong - unknown:,} are right. {wrong:,} name another type, "
+        f"{same_set:,} of them one of the same set. {unknown:,} are unknown, and in {astray:,} of these "
+        "another type was nearest."
+    )
+    return f"""{found["types"]} types, {found["draws"]} draws, threshold {found["threshold"]:.4f}. {answers}
+
+{table(heads, rows)}"""
+
+
+def _mistakes_about_strangers(found: dict[str, Any]) -> str:
+    rows = [(of["set"], f"{of['asked']:,}", f"{of['labelled']:,}") for of in found["strangers"]]
+    return table(("strangers", "asked", "given a label"), rows)
+
+
+def _types_mistaken(found: dict[str, Any]) -> str:
+    rows = [
+        (f"`{pair['probe']}`", f"`{pair['sample']}`", str(pair["times"]), f"{pair['similarity']:.3f}")
+        for pair in found["mistaken"]
+    ]
+    return f"""The first {len(rows)} of {found["pairs_mistaken"]}:
+
+{table(("asked about", "nearest", "times", "highest similarity"), rows)}"""
+
+
+def _types_alike(found: dict[str, Any]) -> str:
+    rows = [
+        (f"`{pair['probe']}`", f"`{pair['sample']}`", f"{pair['similarity']:.3f}", str(pair["times"]))
+        for pair in found["alike"]
+    ]
+    return f"""The first {len(rows)} of {found["pairs_alike"]}:
+
+{table(("type", "type", "similarity of their nearest pages", "pairs of pages above"), rows)}"""
+
+
+def _picture_of_mistakes(found: dict[str, Any]) -> str:
+    if not found["shown"]:
+        return "*None of its mistakes is on pages that may be shown.*"
+    shown = "![Pages beside the type that they resemble, and pages not recognised](docs/mistakes.jpg)"
+    sources = f"{'; '.join(found['credits'])}. Stress copies are altered by a program."
+    return f"{shown}\n\n*Pictures: {sources} [LICENSING.md](LICENSING.md) has their terms.*"
+
+
+_MISTAKES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "alike": _types_alike,
+    "mistaken": _types_mistaken,
+    "picture": _picture_of_mistakes,
+    "sets": _mistakes_by_set,
+    "strangers": _mistakes_about_strangers,
+}
+
+
 def write_config(name: str) -> str:
     """A committed config as it is."""
-    return f"```toml\n{CONFIG.with_name(f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
+    return f"```toml\n{(CONFIGS / f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
 
 
 PARTS: dict[str, Callable[..., str]] = {
@@ -345,6 +438,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "growth": write_growth,
     "help": write_help,
     "measured": write_measured,
+    "mistakes": write_mistakes,
     "model": write_model,
     "own": write_own,
     "pages-needed": write_pages_needed,

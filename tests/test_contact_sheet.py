@@ -53,6 +53,14 @@ def test_only_an_answer_known_to_be_wrong_is_framed_in_red() -> None:
     assert [shows(card(sheet, place), RED) for place in range(3)] == [True, False, False]
 
 
+def test_what_a_probe_really_is_is_said_below_it() -> None:
+    plain, told = (card(contact_sheet([match(truth=truth)]), 0) for truth in (None, "claim/borealis"))
+    caption = np.s_[204:226, : CARD[0] // 2]
+    assert (plain[caption] != told[caption]).any()
+    plain[caption] = told[caption]
+    assert (plain == told).all()
+
+
 def test_an_empty_gallery_still_gives_a_card() -> None:
     drawn = card(contact_sheet([Row(PROBE, "unknown", None, None)]), 0)
     assert shows(drawn, (10, 60, 200))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import io
+import json
 import os
 import re
 import shutil
@@ -194,11 +195,66 @@ def test_figures_are_in_the_docs_once_they_are_measured() -> None:
 
 
 @needs_model
-def test_the_committed_config_is_the_one_that_made_the_packaged_model() -> None:
+def test_mistakes_of_another_model_are_not_told_of_this_one(tmp_path: Path) -> None:
+    generator = load_generator()
+    generator.RESULTS = tmp_path / "benchmark.json"
+    found = {
+        "digest": models.load().passport.digest,
+        "types": 130,
+        "draws": 3,
+        "threshold": 0.5,
+        "probes": [
+            {"set": "s", "capture": "flat", "asked": 9, "wrong": 2, "same_set": 1, "unknown": 3, "astray": 1}
+        ],
+        "strangers": [{"set": "posters", "asked": 9, "labelled": 4}],
+        "mistaken": [{"probe": "s/a", "sample": "s/b", "capture": "flat", "similarity": 0.7, "times": 5}],
+        "pairs_mistaken": 8,
+        "alike": [],
+        "pairs_alike": 0,
+        "shown": 1,
+        "credits": ["Somebody, MIT"],
+    }
+
+    def written(part: str) -> str:
+        (tmp_path / "mistakes.json").write_text(json.dumps(found), encoding="utf-8")
+        return str(generator.write_mistakes(part))
+
+    assert "| s | flat | 9 | 4 | 2 | 1 | 3 | 1 |" in written("sets")
+    assert "Of 9 answers 4 are right. 2 name another type, 1 of them one of the same set." in written("sets")
+    assert "| posters | 9 | 4 |" in written("strangers")
+    assert "| `s/a` | `s/b` | 5 | 0.700 |" in written("mistaken")
+    assert "The first 1 of 8" in written("mistaken")
+    assert "Somebody, MIT" in written("picture")
+    found["digest"] = "another"
+    for part in ("sets", "strangers", "mistaken", "alike", "picture"):
+        assert written(part).startswith("*Not measured yet")
+
+
+@needs_model
+def test_every_packaged_model_has_its_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = load_generator()
+    for name in (models.DEFAULT, "a-second"):
+        for suffix in (".onnx", ".json"):
+            shutil.copy(TINY.with_suffix(suffix), tmp_path / f"{name}{suffix}")
+    passport = models.read_passport(tmp_path / "a-second.onnx")
+    training = {"minutes": 8, "before": [{"name": "one"}, {"name": "two"}]}
+    models.write_passport(msgspec.structs.replace(passport, training=training), tmp_path / "a-second.onnx")
+    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    lines = generator.write_model().splitlines()
+    assert lines[0] == f"| passport | `{models.DEFAULT}` | `a-second` |"
+    assert "| training: minutes | – | 8 |" in lines
+    assert "| training: before name | – | one, two |" in lines
+
+
+@needs_model
+@pytest.mark.parametrize("name", models.names())
+def test_the_committed_configs_are_those_that_made_the_packaged_models(name: str) -> None:
     from docdex.training.config import read_config, restore_config
 
-    made_with = models.load().passport.training["config"]
-    assert read_config(ROOT / "configs" / "first.toml") == restore_config(made_with)
+    training = models.load(name).passport.training
+    for made in (training, *training.get("joined", ())):
+        made_with = restore_config(made["config"])
+        assert read_config(ROOT / "configs" / f"{made_with.name}.toml") == made_with
 
 
 @pytest.mark.parametrize("name", docdex.__all__)

@@ -36,6 +36,7 @@ class Row:
     probe, sample: (H, W, 3) RGB, uint8, any size; sample: the nearest candidate's, None in an empty gallery.
     label: what the decision says, None if it is not a match. nearest: the nearest candidate's label.
     similarity: raw cosine to the nearest candidate. right: whether the answer is true, None if nobody knows.
+    truth: what the probe really is, written below it, None if nobody knows.
     """
 
     probe: NDArray[np.uint8]
@@ -45,6 +46,7 @@ class Row:
     nearest: str | None = None
     sample: NDArray[np.uint8] | None = None
     right: bool | None = None
+    truth: str | None = None
 
 
 def contact_sheet(rows: Sequence[Row]) -> NDArray[np.uint8]:
@@ -83,15 +85,15 @@ def _draw_card(card: NDArray[np.uint8], row: Row) -> None:
     tone = TONES[row.decision]
     card[:] = PAPER
     for left, picture, caption in (
-        (12, row.probe, "probe"),
+        (12, row.probe, row.truth or "probe"),
         (width - 12 - PICTURE[0], row.sample, "nearest sample"),
     ):
         card[12 : 12 + PICTURE[1], left : left + PICTURE[0]] = MOUNT
         if picture is not None:
             _lay(card[12 : 12 + PICTURE[1], left : left + PICTURE[0]], picture)
-        elif caption != "probe":
+        else:
             _write(card, (left + 56, 112), "none", 20, FAINT)
-        _write(card, (left, 218), caption, 14, FAINT)
+        _write(card, (left, 218), _fit(caption, 14, PICTURE[0], bold=False), 14, FAINT)
     _draw_arrow(card, width // 2, 107, tone)
     card[228:276, 12 : width - 12] = tone
     answer = row.label if row.decision == "match" and row.label else row.decision

@@ -17,7 +17,7 @@ from docdex.errors import InvalidPassport, ModelMismatch, ModelNotFound
 from docdex.preprocess import View
 from docdex.whole_file import whole_file
 
-DEFAULT = "first"
+DEFAULT = "base"
 """The packaged model that is used when none is named."""
 
 WEIGHTS = Path(__file__).parent / "weights"

@@ -43,7 +43,7 @@ def test_all_peers_write_the_results_that_the_docs_are_made_from(
 ) -> None:
     monkeypatch.setattr("docdex.evaluation.comparison.cheap_peer_names", lambda: ["phash", "thumbnail"])
     run("evaluate", benchmark)
-    assert [result.peer for result in read_results(Path("results/first.json"))] == ["phash", "thumbnail"]
+    assert [result.peer for result in read_results(Path("results/benchmark.json"))] == ["phash", "thumbnail"]
 
 
 def test_a_folder_without_benchmark_is_an_error(run: Run, tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ from docdex.models import Threshold, read_passport, write_passport
 
 @pytest.fixture
 def packaged(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The tiny model as the only packaged one, called `first`, with a table of thresholds."""
+    """The tiny model as the only packaged one, called as the default, with a table of thresholds."""
     import msgspec
 
     weights = tmp_path / "weights"
     weights.mkdir()
-    onnx = weights / "first.onnx"
+    onnx = weights / f"{models.DEFAULT}.onnx"
     shutil.copy(tiny, onnx)
     row = Threshold(0.01, "probe", 0.75, (0,), 130, 615, "dev")
     passport = msgspec.structs.replace(
-        read_passport(tiny), name="first", thresholds=(row,), training={"minutes": 90, "data": "train"}
+        read_passport(tiny), name=models.DEFAULT, thresholds=(row,), training={"minutes": 90, "data": "train"}
     )
     write_passport(passport, onnx)
     monkeypatch.setattr(models, "WEIGHTS", weights)
@@ -31,16 +31,17 @@ def packaged(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.mark.usefixtures("packaged")
 def test_packaged_models_are_listed_and_the_default_is_marked(run: Run) -> None:
-    digest = models.load("first").passport.digest
+    digest = models.load().passport.digest
     row = run("model list").stdout.rstrip("\n").split("\t")
-    assert row == ["first", "32", "64 px", "CC0-1.0", digest[:12], "default"]
-    assert json.loads(run("model list --json").stdout) == {"name": "first", "digest": digest, "default": True}
+    assert row == [models.DEFAULT, "32", "64 px", "CC0-1.0", digest[:12], "default"]
+    listed = json.loads(run("model list --json").stdout)
+    assert listed == {"name": models.DEFAULT, "digest": digest, "default": True}
 
 
 def test_info_tells_what_the_passport_promises(run: Run, packaged: Path) -> None:
     said = run("model info").stdout
-    assert said == run("model info first").stdout == run("model info", packaged).stdout
-    assert f"digest: {models.load('first').passport.digest}\n" in said
+    assert said == run("model info", models.DEFAULT).stdout == run("model info", packaged).stdout
+    assert f"digest: {models.load().passport.digest}\n" in said
     assert "output: 32 dimensions\n" in said
     assert "training minutes: 90\ntraining data: train\n" in said
     assert said.endswith("thresholds:\n0.01\tprobe\t0.7500\t0\t130\t615\tdev\n")

@@ -16,15 +16,15 @@ def results(benchmark_root: Path) -> list[PeerResult]:
 
 
 def test_results_are_read_as_they_were_written(results: list[PeerResult], tmp_path: Path) -> None:
-    path = tmp_path / "new" / "first.json"
+    path = tmp_path / "new" / "benchmark.json"
     write_results(results, path)
     assert read_results(path) == results
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_file_has_the_form_that_was_agreed(results: list[PeerResult], tmp_path: Path) -> None:
-    write_results(results, tmp_path / "first.json")
-    (record, _) = json.loads((tmp_path / "first.json").read_text(encoding="utf-8"))
+    write_results(results, tmp_path / "benchmark.json")
+    (record, _) = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
     assert list(record) == [
         *("peer", "types", "strangers", "rank1", "dir", "pairs", "turned"),
         *("oscr", "unsearched", "draws", "every", "intervals", "cost"),
@@ -43,7 +43,7 @@ def test_the_file_has_the_form_that_was_agreed(results: list[PeerResult], tmp_pa
 
 
 def test_writing_again_replaces_the_file(results: list[PeerResult], tmp_path: Path) -> None:
-    path = tmp_path / "first.json"
+    path = tmp_path / "benchmark.json"
     write_results(results, path)
     write_results(results[:1], path)
     assert read_results(path) == results[:1]
@@ -51,12 +51,12 @@ def test_writing_again_replaces_the_file(results: list[PeerResult], tmp_path: Pa
 
 def test_missing_results_say_what_writes_them(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match="`docdex evaluate` writes them"):
-        read_results(tmp_path / "first.json")
+        read_results(tmp_path / "benchmark.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"[", b"{}", b'[{"peer": "phash"}]', b"\xff"])
 def test_another_file_is_not_taken_for_results(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "first.json"
+    path = tmp_path / "benchmark.json"
     path.write_bytes(content)
     with pytest.raises(InvalidSetting, match="holds no results"):
         read_results(path)
@@ -69,8 +69,8 @@ def test_results_cannot_be_changed(results: list[PeerResult]) -> None:
 
 
 def test_an_interval_stands_where_its_figure_stands(results: list[PeerResult], tmp_path: Path) -> None:
-    write_results(results, tmp_path / "first.json")
-    record = json.loads((tmp_path / "first.json").read_text(encoding="utf-8"))[0]
+    write_results(results, tmp_path / "benchmark.json")
+    record = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))[0]
     bounds = record["intervals"]
     assert (bounds["confidence"], bounds["replicates"]) == (0.95, 1000)
     for place in (("rank1", "stress", "mean"), ("dir", "flat", "0.1"), ("pairs", "flat", "all", "auroc")):

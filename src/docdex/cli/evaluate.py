@@ -17,7 +17,7 @@ from docdex.evaluation import markdown_table, write_results
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_RESULTS = Path("results", "first.json")
+_RESULTS = Path("results", "benchmark.json")
 
 
 @click.command(cls=Command)
@@ -27,7 +27,7 @@ _RESULTS = Path("results", "first.json")
     "peers",
     metavar="NAME",
     multiple=True,
-    help="Measure this one; may be repeated: docdex:first (a packaged model), docdex:PATH (any other), or a "
+    help="Measure this one; may be repeated: docdex:base (a packaged model), docdex:PATH (any other), or a "
     "baseline: phash, thumbnail, hog, lite0-grid, lite0-cells-pca, sift, minilm-ocr.  [default: packaged "
     "models, and the baselines but the last two, which take minutes]",
 )
@@ -77,7 +77,7 @@ def evaluate(
     \b
     Example:
       docdex evaluate ../shared/data/dev
-      docdex evaluate my-pages/ --peer docdex:first --peer sift --report report.html
+      docdex evaluate my-pages/ --peer docdex:base --peer sift --report report.html
     """
     target = output or (None if peers else _RESULTS)
     with _writing(report or cache), progress("Measuring") as show:

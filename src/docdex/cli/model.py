@@ -171,8 +171,8 @@ def export(
 
     \b
     Example:
-      docdex model export runs/first first.onnx --name first --benchmark dev
-      docdex model export runs/first first-int8.onnx --name first-int8 --benchmark dev --int8 --calibrate dev
+      docdex model export runs/base base.onnx --name base --benchmark dev
+      docdex model export runs/base small.onnx --name small --benchmark dev --int8 --calibrate dev
     """
     if int8 and packed:
         raise click.UsageError("--int8 packs weights already: leave --packed out.")

@@ -34,7 +34,7 @@ def split(folder: Path, output: Path, held_out: float, seed: int) -> None:
     Example:
       docdex split my-documents own
       docdex train configs/own.toml
-      docdex evaluate own/held-out --peer docdex:first
+      docdex evaluate own/held-out --peer docdex:base
     """
     from docdex.training.split import write_split
 

@@ -28,8 +28,8 @@ def train(config: Path, resume: bool, run: Path | None) -> None:
 
     \b
     Example:
-      docdex train configs/first.toml
-      docdex train configs/first.toml --resume
+      docdex train configs/small.toml
+      docdex train configs/small.toml --resume
     """
     try:
         from docdex.training.config import read_config
