@@ -12,10 +12,12 @@ pytest.importorskip("torch", reason="needs the extra train")
 
 import msgspec
 
+from docdex import models
 from docdex.evaluation import evaluate
 from docdex.training.config import read_config
 from docdex.training.export import export_model
 from docdex.training.loop import Trainer
+from docdex.training.origin import network_of
 from docdex.training.release import release_model
 from docdex.training.split import write_split
 from docdex.training.templates import draw
@@ -59,3 +61,9 @@ def test_the_recipe_leads_from_a_folder_and_a_model_to_a_model_that_can_be_measu
     before, after = evaluate(written.held_out, [f"docdex:{start}", f"docdex:{output}"])
     assert (before.types, before.strangers) == (after.types, after.strangers) == (3, 2)
     assert before.rank1["flat"]["own"] is not None
+
+
+def test_the_committed_recipe_goes_on_from_a_packaged_model_and_has_its_network() -> None:
+    config = read_config(RECIPE)
+    assert config.start_from in models.names()
+    assert config.model == network_of(models.load(config.start_from))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from docdex.embedder import issue_passport
 from docdex.errors import TrainingError
 from docdex.training import checkpoint, start
 from docdex.training.config import ModelConfig, TrainConfig, read_config, restore_config
-from docdex.training.export import export_model
+from docdex.training.export import export_model, to_onnx
 from docdex.training.loop import Trainer
 from docdex.training.network import EmbeddingNetwork
-from docdex.training.start import find_model, read_start
+from docdex.training.origin import find_model
+from docdex.training.pack import pack_model
+from docdex.training.start import read_start
 from docdex.training.views import open_session
 
 TERMS: dict[str, Any] = {
@@ -91,6 +94,72 @@ def test_a_run_starts_from_a_model_and_says_so_in_its_own_passport(
     assert first["digest"] == models.read_passport(exported).digest
     again = Trainer(config, tmp_path / "own", resume=True, say=told.append)
     assert again.progress.step == 6
+
+
+@pytest.fixture
+def lcnet_model(tmp_path: Path) -> Path:
+    """A model like the one that ships: PP-LCNet, all of it learned, seen by two views, weights at random."""
+    config = ModelConfig(
+        trunk="lcnet",
+        frozen_stride=1,
+        learn_depthwise=True,
+        side=64,
+        squeeze=8,
+        dimension=32,
+        norm="layer",
+        views=("whole", "top"),
+    )
+    torch.manual_seed(0)
+    network = EmbeddingNetwork.build(config, load=False).eval()
+    with torch.no_grad():
+        for value in network.parameters():  # equal ones would be one in the file
+            value.add_(0.1 * torch.randn(value.shape))
+    path = tmp_path / "lcnet.onnx"
+    path.write_bytes(to_onnx(network, config.side, "vectors"))
+    issue_passport(
+        path,
+        **{**TERMS, "name": "lcnet"},
+        views=config.views,
+        training={"config": {"model": msgspec.to_builtins(config)}},
+    )
+    return path
+
+
+def test_a_run_goes_on_from_a_model_of_two_views_without_the_package_of_its_trunk(
+    lcnet_model: Path, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    text = tiny_run.read_text(encoding="utf-8").partition("[model]")
+    rest = text[2].partition("[data]")
+    tiny_run.write_text(f'start_from = "{lcnet_model}"\n{text[0]}[data]{rest[2]}', encoding="utf-8")
+    config = read_config(tiny_run)
+    assert (config.model.trunk, config.model.views) == ("lcnet", ("whole", "top"))
+    before = read_start(str(lcnet_model)).weights
+    trainer = Trainer(config, tmp_path / "own", say=lambda _: None)
+    assert all(torch.equal(value, before[name]) for name, value in trainer.network.state_dict().items())
+    trainer.train()
+    passport = export_model(tmp_path / "own", tmp_path / "own.onnx", **{**TERMS, "name": "own"})
+    assert passport.input.views == ("whole", "top")
+    assert any(not torch.equal(value, before[name]) for name, value in trainer.network.state_dict().items())
+
+
+def test_packed_weights_are_taken_as_the_model_computes_with_them(lcnet_model: Path) -> None:
+    whole = read_start(str(lcnet_model)).weights
+    passport = models.read_passport(lcnet_model)
+    lcnet_model.write_bytes(pack_model(lcnet_model.read_bytes()))
+    issue_passport(lcnet_model, **TERMS, views=passport.input.views, training=passport.training)
+    packed = read_start(str(lcnet_model)).weights
+    name = "head.first.weight"
+    assert packed.keys() == whole.keys()
+    assert not torch.equal(packed[name], whole[name])
+    assert torch.allclose(packed[name], whole[name], atol=float(whole[name].abs().max()) / 100)
+
+
+def test_several_networks_in_one_file_are_refused(model: Path) -> None:
+    training = models.read_passport(model).training
+    issue_passport(model, **TERMS, training={**training, "joined": [training]})
+    with pytest.raises(TrainingError, match="several networks in one"):
+        read_start(str(model))
 
 
 def test_a_model_of_another_side_starts_with_its_head_resized(exported: Path) -> None:

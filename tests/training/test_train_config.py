@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from docdex.embedder import issue_passport
 from docdex.errors import TrainingError
-from docdex.training.config import TrainConfig, differences, read_config, restore_config
+from docdex.training.config import ModelConfig, TrainConfig, differences, read_config, restore_config
+from fakes import TINY
 
 CONFIGS = sorted(
     path for path in (Path(__file__).parents[2] / "configs").glob("*.toml") if path.stem != "ablation"
@@ -138,3 +141,33 @@ def test_a_teacher_makes_other_weights(tmp_path: Path) -> None:
     assert "distil.clean" in differences(one, other)
     assert "distil.clean" in differences(other, one)
     assert differences(other, other) == []
+
+
+def test_without_a_table_for_it_the_network_is_that_of_the_model_started_from(tmp_path: Path) -> None:
+    model = shutil.copy(TINY, tmp_path)
+    network = {"trunk": "dense", "weights": "random", "frozen_stride": 1, "views": ["whole", "top"]}
+    issue_passport(
+        tmp_path / TINY.name,
+        name="tiny",
+        licence="CC0-1.0",
+        default_threshold=0.6,
+        default_margin=0.02,
+        training={"config": {"model": network}},
+    )
+    config = read(tmp_path, f'start_from = "{model}"\n{LEAST}')
+    assert config.model == msgspec.convert(network, ModelConfig)
+    assert read(tmp_path, f'start_from = "{model}"\n{LEAST}[model]\n').model == ModelConfig()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [("gone.onnx", "gone.onnx"), (str(TINY), "does not say of which network")]
+)
+def test_a_model_to_start_from_that_is_none_is_told_when_the_config_is_read(
+    tmp_path: Path, given: str, named: str
+) -> None:
+    with pytest.raises(TrainingError, match=named):
+        read(tmp_path, f'start_from = "{given}"\n{LEAST}')
+
+
+def test_the_network_of_a_run_started_from_is_not_looked_up(tmp_path: Path) -> None:
+    assert read(tmp_path, f'start_from = "runs/another"\n{LEAST}').model == ModelConfig()

@@ -51,13 +51,19 @@ class Trunk:
 
 
 def build_trunk(
-    name: str, *, weights: str = PACKAGE, frozen_stride: int = 8, learn_depthwise: bool = False
+    name: str,
+    *,
+    weights: str = PACKAGE,
+    frozen_stride: int = 8,
+    learn_depthwise: bool = False,
+    load: bool = True,
 ) -> Trunk:
     """A trunk by name: `lite0`, `lite1`, `lite2`, `lcnet`, `dense`, or `timm:` and a model of timm.
 
     weights: `package`, those that come with a package; `random`; or the path of a file. frozen_stride: the
     part up to this stride (1, 2, 4, 8, 16) is frozen; 1 freezes nothing. learn_depthwise: the spatial kernels
-    of depthwise-separable trunks learn too; those of timm always do.
+    of depthwise-separable trunks learn too; those of timm always do. load: whether the weights are read; a
+    trunk that is given others afterwards does without the package or file that they are in.
 
     Raises InvalidSetting for a frozen part that nobody trained or that cannot be cut there, MissingExtra for
     packages, TrainingError for weights that are not this trunk's.
@@ -67,14 +73,15 @@ def build_trunk(
             f"model.frozen_stride is {frozen_stride}; nothing of the trunk {name} is pretrained: set it to 1."
         )
     if name in _LITE_CHANNELS:
-        units = lite_units(int(name[-1]), weights, learn_depthwise=learn_depthwise)
+        units = lite_units(int(name[-1]), weights, learn_depthwise=learn_depthwise, load=load)
         return _cut(units, frozen_stride, _LITE_CHANNELS[name])
     if name == "lcnet":
-        return _cut(lcnet_units(weights, learn_depthwise=learn_depthwise), frozen_stride, LCNET_CHANNELS)
+        units = lcnet_units(weights, learn_depthwise=learn_depthwise, load=load)
+        return _cut(units, frozen_stride, LCNET_CHANNELS)
     if name == "dense":
         return Trunk(nn.Sequential(), DenseTrunk(), DENSE_CHANNELS)
     if name.startswith(TIMM):
-        return _timm_trunk(name.removeprefix(TIMM), weights, frozen_stride)
+        return _timm_trunk(name.removeprefix(TIMM), weights, frozen_stride, load=load)
     raise InvalidSetting(
         f"No trunk {name}: choose {', '.join(_LITE_CHANNELS)}, lcnet, dense, or timm: and a model of timm."
     )
@@ -102,15 +109,15 @@ class _OneMap(nn.Module):
         return cast("Tensor", self.features(images)[0])
 
 
-def _timm_trunk(name: str, weights: str, frozen_stride: int) -> Trunk:
+def _timm_trunk(name: str, weights: str, frozen_stride: int, *, load: bool) -> Trunk:
     """A model of timm cut after its last map of stride 16; batch norms stay as they are."""
     if frozen_stride not in {1, STRIDE}:
         raise InvalidSetting(
             f"model.frozen_stride is {frozen_stride}; a trunk of timm is frozen as a whole, 16, or not, 1."
         )
     timm = load_package("timm", f"The trunk timm:{name}")
-    given: dict[str, Any] = {"features_only": True, "pretrained": weights != RANDOM}
-    if weights not in {PACKAGE, RANDOM}:
+    given: dict[str, Any] = {"features_only": True, "pretrained": load and weights != RANDOM}
+    if load and weights not in {PACKAGE, RANDOM}:
         if not Path(weights).is_file():
             raise TrainingError(f"{weights}: no such file (model.weights).")
         given["pretrained_cfg_overlay"] = {"file": weights}

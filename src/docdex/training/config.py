@@ -184,10 +184,11 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start_from: what this run starts from: a packaged model's name, the path of an ONNX file with its
     passport, or the folder of another run, whose last averaged weights are taken, and whose centres too if
-    it had the same classes. The network must be the same, but for its side. workers: processes that make
-    views, for each that trains; any number makes the same run. threads: of a training process.
-    centre_memory: GiB of class centres and what their optimiser remembers that a training process keeps in
-    memory; when they take more, it maps them from a file in the run's folder.
+    it had the same classes. The network must be the same, but for its side; of a model file it is taken over
+    by a config that has no `model`. workers: processes that make views, for each that trains; any number
+    makes the same run. threads: of a training process. centre_memory: GiB of class centres and what their
+    optimiser remembers that a training process keeps in memory; when they take more, it maps them from a
+    file in the run's folder.
     """
 
     name: str
@@ -208,16 +209,29 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_config(path: Path) -> TrainConfig:
     """Parse and check a run's TOML.
 
+    Without a table `model`, a run that starts from a model file has the network of that file.
+
     Raises TrainingError with the line or key at fault; a misspelt key is an error, never a silent default.
+    Also for such a model file that is missing, or does not say of which network it is.
     """
     try:
-        config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
+        content = path.read_bytes()
+        config = msgspec.toml.decode(content, type=TrainConfig)
     except OSError as error:
         raise TrainingError(f"{path}: no config that can be read: {error.strerror}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path}: {error}") from error
     check_config(config, str(path))
-    return config
+    if config.start_from is None or "model" in msgspec.toml.decode(content):
+        return config
+    return _with_network_of_start(config, config.start_from)
+
+
+def _with_network_of_start(config: TrainConfig, start_from: str) -> TrainConfig:
+    from docdex.training.origin import find_model, network_of  # which is made of configs
+
+    model = find_model(start_from)
+    return config if model is None else msgspec.structs.replace(config, model=network_of(model))
 
 
 def check_config(config: TrainConfig, name: str) -> None:

@@ -24,8 +24,8 @@ from docdex.training.classes import expand
 from docdex.training.config import restore_config
 from docdex.training.dense import fold_branches
 from docdex.training.network import EmbeddingNetwork, JoinedNetworks
+from docdex.training.origin import find_model
 from docdex.training.pack import pack_model
-from docdex.training.start import find_model
 from docdex.training.templates import draw
 from docdex.training.views import open_session
 
@@ -126,7 +126,7 @@ class _Trained:
         state = checkpoint.load(best if best.exists() else run / "last.pt")
         try:
             config = restore_config(state["config"])
-            network = EmbeddingNetwork.build(config.model)
+            network = EmbeddingNetwork.build(config.model, load=False)
             network.load_state_dict(state["averaged"])
             return cls(config, network, _training_facts(config, state), _measured_figures(state))
         except (KeyError, RuntimeError, msgspec.ValidationError) as error:

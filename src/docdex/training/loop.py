@@ -110,7 +110,8 @@ class Trainer:
         self.journal = Journal(run, say) if first else None
         self.progress = Progress()
         state = self._read_state(resume)
-        self.network = EmbeddingNetwork.build(config.model)
+        # What goes on from a model or a checkpoint has its trunk from there, wherever that once came from.
+        self.network = EmbeddingNetwork.build(config.model, load=state is None and config.start_from is None)
         if state is not None:
             self._restore_network(state)
         start = read_start(config.start_from) if state is None and config.start_from is not None else None

@@ -35,8 +35,10 @@ class EmbeddingNetwork(nn.Module):
         self.channels = trunk.channels
 
     @classmethod
-    def build(cls, config: ModelConfig) -> EmbeddingNetwork:
+    def build(cls, config: ModelConfig, *, load: bool = True) -> EmbeddingNetwork:
         """A network with its trunk's weights and a head yet to be started.
+
+        load: whether the trunk's weights are read; a network that is given all of its own does without.
 
         Raises what `build_trunk` raises, and InvalidSetting for a squeeze to more channels than there are.
         """
@@ -45,6 +47,7 @@ class EmbeddingNetwork(nn.Module):
             weights=config.weights,
             frozen_stride=config.frozen_stride,
             learn_depthwise=config.learn_depthwise,
+            load=load,
         )
         if config.head in {"squeeze", "cells"} and config.squeeze > trunk.channels:
             raise InvalidSetting(

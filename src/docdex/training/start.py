@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from docdex import models
-from docdex.errors import ModelError, TrainingError
+from docdex.errors import TrainingError
 from docdex.models import golden_page
 from docdex.preprocess import VERSION, prepare
 from docdex.training.checkpoint import class_count, load, load_centres
@@ -19,6 +18,8 @@ from docdex.training.classes import expand
 from docdex.training.config import DataConfig, ModelConfig, restore_config
 from docdex.training.heads import GRID_KINDS, resize_head
 from docdex.training.network import EmbeddingNetwork
+from docdex.training.origin import find_model, network_of
+from docdex.training.pack import unpack
 from docdex.training.views import open_session
 
 if TYPE_CHECKING:
@@ -102,30 +103,10 @@ def read_start(given: str) -> Start:
         raise TrainingError(f"{run}: a checkpoint of another docdex: {error}") from error
 
 
-def find_model(given: str) -> Model | None:
-    """The model that a config's `start_from` names, None where that is the folder of a run.
-
-    Raises TrainingError for a model file that is missing, or that its passport does not fit.
-    """
-    name = given if given in models.names() else str(expand(given))
-    if name not in models.names() and not name.endswith(".onnx"):
-        return None
-    try:
-        return models.load(name)
-    except ModelError as error:
-        raise TrainingError(f"start_from: {error}") from error
-
-
 def _of_model(model: Model) -> Start:
     """The weights of a model file, from the initialisers of its graph: they have kept the network's names."""
-    try:
-        config = msgspec.convert(model.passport.training["config"]["model"], ModelConfig)
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
-        raise TrainingError(
-            f"{model.path}: its passport does not say of which network it is: {error}. Start from the folder "
-            f"of its run."
-        ) from error
-    network = EmbeddingNetwork.build(config).eval()
+    config = network_of(model)
+    network = EmbeddingNetwork.build(config, load=False).eval()
     state = network.state_dict()
     kept = _initialisers(model.content)
     # How many batches a norm has seen is not in the file, and is used by norms without momentum only.
@@ -152,10 +133,8 @@ def _initialisers(content: bytes) -> dict[str, Tensor]:
     import onnx
 
     graph = onnx.load_model_from_string(content).graph
-    return {
-        tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
-        for tensor in graph.initializer
-    }
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return {name: torch.from_numpy(array.copy()) for name, array in unpack(arrays).items()}
 
 
 @torch.no_grad()
