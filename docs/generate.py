@@ -251,7 +251,8 @@ def _flat(facts: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
             rows += _flat(value, f"{above}{name} ")
         elif isinstance(value, list):
             for item in value:
-                rows += _flat(item, f"{above}{name} ")
+                # The config of each network that was joined has a table of its own too.
+                rows += _flat({key: fact for key, fact in item.items() if key != "config"}, f"{above}{name} ")
         else:
             shown = f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
             rows.append((f"{above}{name}", shown))

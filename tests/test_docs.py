@@ -154,17 +154,18 @@ def test_the_shell_commands_of_a_page_succeed(page: Path, clone: Path) -> None:
 def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generator, first = load_generator(), read_results(ROOT / "results" / "first.json")
-    monkeypatch.setattr(generator, "BENCHMARK", tmp_path / "benchmark.json")
+    generator = load_generator()
+    measured = {result.peer: result for result in read_results(generator.RESULTS)}
+    monkeypatch.setattr(generator, "RESULTS", tmp_path / "benchmark.json")
     assert "Not measured yet" in generator.write_published()
 
-    def named(**peers: int) -> None:
-        results = [msgspec.structs.replace(first[n], peer=f"docdex:{name}") for name, n in peers.items()]
-        write_results([*results, first[1]], generator.BENCHMARK)
+    def named(**peers: str) -> None:
+        results = [msgspec.structs.replace(measured[of], peer=f"docdex:{name}") for name, of in peers.items()]
+        write_results([*results, measured["phash"]], generator.RESULTS)
 
-    named(base=0)
+    named(base="docdex:base")
     assert "Not measured yet" in generator.write_published()
-    named(base=0, published_1=1, published_2=2)
+    named(base="docdex:base", published_1="phash", published_2="thumbnail")
     figures, _, standing = generator.write_published().split("\n\n")
     assert [line.split("`")[1] for line in figures.splitlines()[2:]] == [
         "docdex:base",
