@@ -157,7 +157,7 @@ def test_a_run_shows_its_batches_its_curves_and_every_step(
 
 def test_views_shown_are_those_learned_from(tiny_run: Path, tmp_path: Path) -> None:
     trainer = Trainer(read_config(tiny_run), tmp_path / "run", say=lambda _: None)
-    maps, labels = trainer.batches[3]
+    maps, labels, _ = trainer.batches[3]
     views = trainer.batches.views(3, range(2, 5))
     assert np.array_equal(trainer.batches.maps(np.stack(views)).astype(np.float16), maps[2:5].numpy())
     assert np.array_equal(trainer.batches.classes(3), labels.numpy())
