@@ -132,6 +132,7 @@ def test_a_model_costs_what_it_took_and_what_it_went_on_from(tiny: Path) -> None
 
     assert cost(**run) == TrainingCost(20.5, 30.0, 1000)
     assert cost(**run, before=before) == TrainingCost(90.7, 125.0, 6000)
+    assert cost(**run, joined=[{**run, "before": before}]) == TrainingCost(111.2, 155.0, 7000)
     # A part that is not known makes the whole unknown, not smaller.
     assert cost(**run, before=[*before, {"name": "older"}]) is None
     assert cost(by="somebody else") is None

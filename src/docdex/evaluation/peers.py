@@ -92,9 +92,14 @@ class ModelPeer:
 
 
 def training_cost(passport: Passport) -> TrainingCost | None:
-    """What a model took with all that it went on from; None where the passport does not say it of each."""
-    runs = [passport.training, *passport.training.get("before", ())]
+    """What a model took, with all that it went on from and was joined with.
+
+    None where the passport does not say it of each.
+    """
+    training = passport.training
     try:
+        ends = [training, *training.get("joined", ())]
+        runs = [run for end in ends for run in (end, *end.get("before", ()))]
         return TrainingCost(
             minutes=round(sum(run["minutes"] for run in runs), 1),
             cpu_minutes=round(sum(run["cpu_minutes"] for run in runs), 1),
