@@ -33,7 +33,7 @@ docs: setup-test
 
 # Best on a quiet machine; search and partial_fc need 3 GB of memory, search as much disk.
 benchmarks: setup-test
-	for name in decoding imports partial_fc pipeline reduced_decoding search training_step views; do \
+	for name in decoding imports model_cost partial_fc pipeline reduced_decoding search training_step views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
 
 # The recipe for a user's own folder, before and after: half an hour on two quiet cores.

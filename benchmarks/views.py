@@ -42,7 +42,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 SEVERITY = 0.55
 """The middle of what a run draws."""
 SCANNED = 0.4
-"""Share of views that are scanned, as in the shipped recipe; the others are photographed."""
+"""Share of views that are scanned; the others are photographed."""
 
 
 def main() -> None:
