@@ -35,6 +35,7 @@ docs: setup-test
 benchmarks: setup-test
 	for name in decoding imports model_cost partial_fc pipeline reduced_decoding search training_step views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
+	$(BIN)/python benchmarks/pipeline.py --model small > results/pipeline_small.json
 
 # The recipe for a user's own folder, before and after: half an hour on two quiet cores.
 own-pages: setup-test

@@ -139,25 +139,33 @@ def _passport() -> models.Passport | None:
 
 def write_costs() -> str:
     """What the benchmarks measured beside what docdex allows itself."""
-    found = {name: RESULTS.with_name(f"{name}.json") for name in ("pipeline", "search", "imports")}
+    names = ("pipeline", "pipeline_small", "model_cost", "search", "imports")
+    found = {name: RESULTS.with_name(f"{name}.json") for name in names}
     if not all(path.exists() for path in found.values()):
         return "*Not measured yet: `make benchmarks` writes the results.*"
-    pipeline, search, imports = (json.loads(path.read_text(encoding="utf-8")) for path in found.values())
-    recognise, register = pipeline["recognise"], pipeline["register"]
-    rows = [
-        (
-            "one 12-megapixel photo recognised, four rotations tried",
-            "decoding it at quarter scale",
-            f"{recognise['ratio_to_decode_quarter']:.2f}",
-            "1.4",
-        ),
-        (
-            "registering a folder",
-            "decoding and embedding its pages",
-            f"{register['ratio_to_decode_and_embed']:.2f}",
-            "1.5",
-        ),
-    ]
+    base, small, cost, search, imports = (
+        json.loads(path.read_text(encoding="utf-8")) for path in found.values()
+    )
+    rows = []
+    for pipeline in (base, small):
+        rows += [
+            (
+                f"one 12-megapixel photo recognised, four rotations tried, by `{pipeline['model']}`",
+                "decoding it at quarter scale",
+                f"{pipeline['recognise']['ratio_to_decode_quarter']:.2f}",
+                "1.4",
+            ),
+            (
+                f"registering a folder by `{pipeline['model']}`",
+                "decoding and embedding its pages",
+                f"{pipeline['register']['ratio_to_decode_and_embed']:.2f}",
+                "1.5",
+            ),
+        ]
+    for name, most in (("base", "4.5"), ("small", "1.5")):
+        size, ratio = cost["megabytes"][name], cost["ratio_to_trunk"][name]
+        of = f"the runs of `{name}` ({size:.2f} MB) on a page higher than wide"
+        rows.append((of, "one of EfficientNet-Lite0 to stride 16 at 128 px", f"{ratio:.2f}", most))
     for result in search["results"]:
         if result["threads"] == "1":
             for probes, asked in ((1, "one vector"), (4, "4 vectors at once")):
