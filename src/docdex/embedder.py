@@ -114,12 +114,12 @@ class OnnxEmbedder:
 
     @property
     def short_side(self) -> int:
-        """Pixels that a page's short side must keep when it is decoded: two and a half for each of the input.
+        """Pixels that a page's short side must keep when decoded: two and a third for each of the input.
 
-        At two, vectors of fine print fall to 0.989 cosine of full decoding. At two and a half they stay above
-        0.99 (`benchmarks/reduced_decoding.py`), and a 12-megapixel photo may still be read at an eighth.
+        With that, vectors stay above 0.99 cosine of full decoding (`benchmarks/reduced_decoding.py`), and a
+        12-megapixel photo may be read at an eighth.
         """
-        return self.passport.input.side * 5 // 2
+        return self.passport.input.side * 7 // 3
 
     def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
         """Cosine below which nothing is claimed in a gallery of that many labels, without a calibration."""
@@ -194,18 +194,23 @@ def look_at(
     inputs: list[NDArray[np.float32]] = []
     places = np.empty((len(rotations), len(views)), dtype=np.intp)
     for row, degrees in enumerate(rotations):
-        turned = np.rot90(page, degrees // 90)
-        top = top_square(turned)
+        top = _top_after(page, degrees)
         known: dict[View, int] = {}
         for column, view in enumerate(views):
-            kind: View = "whole" if len(top) == len(turned) else view
+            kind: View = "whole" if top.shape == page.shape else view
             if kind not in known:
                 known[kind] = len(inputs)
-                # The input is square, so turning it is exact and costs no second look at the page.
-                square = np.rot90(whole, degrees // 90, axes=(1, 2))
-                inputs.append(square if kind == "whole" else squeeze(top, side))
+                # A square is exact to turn, and turned when it is small: the page is never copied.
+                square = whole if kind == "whole" else squeeze(top, side)
+                inputs.append(np.rot90(square, degrees // 90, axes=(1, 2)))
             places[row, column] = known[kind]
     return np.stack(inputs), places
+
+
+def _top_after(page: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
+    """The part of a page that is its top square when it is turned by so much; not turned itself."""
+    quarter = degrees // 90
+    return np.rot90(top_square(np.rot90(page, quarter)), -quarter)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
