@@ -69,7 +69,7 @@ def test_a_model_file_gives_back_the_very_weights_that_were_exported(trained: Pa
 @torch.no_grad()
 def test_a_packaged_model_gives_back_a_network_that_embeds_like_it() -> None:
     read = read_start("small")
-    network = EmbeddingNetwork.build(read.model).eval()
+    network = EmbeddingNetwork.build(read.model, load=False).eval()
     read.load_into(network, read.model)
     loaded = models.load("small")
     images = np.random.default_rng(5).uniform(-1, 1, (3, 3, read.model.side, read.model.side))
