@@ -43,7 +43,7 @@ def list_(as_json: bool) -> None:
         [
             [
                 name,
-                str(passport.output.dimension),
+                str(passport.contract.dimension),
                 f"{passport.input.side} px",
                 passport.licence,
                 passport.digest[:12],
@@ -102,9 +102,10 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
         ("size", f"{size / 1e6:.1f} MB"),
         (
             "input",
-            f"{passport.input.side} x {passport.input.side} px, preprocess {passport.input.preprocess}",
+            f"{passport.input.side} x {passport.input.side} px, {' and '.join(passport.input.views)}, preprocess "
+            f"{passport.input.preprocess}",
         ),
-        ("output", f"{passport.output.dimension} dimensions"),
+        ("output", f"{passport.contract.dimension} dimensions"),
         ("licence", passport.licence),
         ("default FPR per probe", "none" if passport.default_fpr is None else f"{passport.default_fpr:g}"),
         ("default threshold", number(passport.default_threshold)),
