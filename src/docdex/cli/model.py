@@ -102,8 +102,8 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
         ("size", f"{size / 1e6:.1f} MB"),
         (
             "input",
-            f"{passport.input.side} x {passport.input.side} px, {' and '.join(passport.input.views)}, preprocess "
-            f"{passport.input.preprocess}",
+            f"{passport.input.side} x {passport.input.side} px, {' and '.join(passport.input.views)}, "
+            f"preprocess {passport.input.preprocess}",
         ),
         ("output", f"{passport.contract.dimension} dimensions"),
         ("licence", passport.licence),
