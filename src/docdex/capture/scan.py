@@ -27,8 +27,8 @@ def scan(
     """A page from a flatbed, a feeder or a copier, cut out well, badly, or with much of the glass around it.
 
     page: (H, W, 3) uint8 RGB. severity: 0 (the page itself) to 1. size: (height, width) of the result in
-    pixels, default that of the page. keep_shape: as much glass goes on or off at the bottom as it takes for
-    the page on it to keep the shape of `size`. The same generator state gives the same scan.
+    pixels, default that of the page. keep_shape: the glass is made higher or lower until the
+    page on it has the shape of `size`. The same generator state gives the same scan.
     """
     height, width = size or page.shape[:2]
     lid = _lid(rng)

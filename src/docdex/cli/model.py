@@ -172,8 +172,8 @@ def export(
 
     \b
     Example:
-      docdex model export runs/base base.onnx --name base --benchmark dev
-      docdex model export runs/base small.onnx --name small --benchmark dev --int8 --calibrate dev
+      docdex model export runs/small small.onnx --name small --packed --benchmark dev
+      docdex model export runs/small base.onnx --name base --join runs/first --packed --benchmark dev
     """
     if int8 and packed:
         raise click.UsageError("--int8 packs weights already: leave --packed out.")
