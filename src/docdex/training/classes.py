@@ -96,7 +96,8 @@ class ClassTable:
     """All C classes of a run, numbered source by source and then template by template.
 
     blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
-    memory. templates: how many there are. shares: of all draws, one a block and the last the templates'.
+    memory. templates: how many there are. typeset: whether in real typefaces. shares: of all draws, one a
+    block and the last the templates'.
     broken: what was left out. digests: (P, 32) uint8, one a page.
     """
 
@@ -107,11 +108,13 @@ class ClassTable:
         pages: Pages,
         pictures: list[Pixels],
         templates: int,
+        typeset: bool,
         shares: Sequence[float],
         broken: tuple[Broken, ...],
         digests: NDArray[np.uint8],
     ) -> None:
         self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
+        self.typeset = typeset
         self.broken, self.digests = broken, digests
         self.shares = np.array(shares, dtype=np.float64)
         self._counts = np.array([*(block.count for block in blocks), templates], dtype=np.int64)
@@ -157,6 +160,7 @@ class ClassTable:
             pages=pages,
             pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
             templates=config.templates,
+            typeset=config.typeset,
             shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
             broken=broken,
             digests=digests,
@@ -189,7 +193,7 @@ class ClassTable:
             raise IndexError(f"class {number} of {len(self)}")
         template = number - (len(self) - self.templates)
         if template >= 0:
-            return draw(template, rng, self.pictures)
+            return draw(template, rng, self.pictures, typeset=self.typeset)
         which = int(np.searchsorted(self._firsts, number, side="right")) - 1
         block = self.blocks[which]
         index, variant = block.choose(number - int(self._firsts[which]), rng)

@@ -17,6 +17,7 @@ from docdex.training.templates.parts import (
     draw_table,
 )
 from docdex.training.templates.sheet import invent_colour, invent_number, invent_words
+from docdex.training.templates.typefaces import MACHINE_FACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,7 +161,7 @@ def _card(sheet: Sheet) -> int:
                 "<".join([invent_words(sheet.vary, 1).upper() for _ in range(6)]),
                 height - 18 + 11 * line,
             )
-            sheet.text(6, y, words, colour=(10, 10, 10), size=0.4, font=cv2.FONT_HERSHEY_PLAIN)
+            sheet.text(6, y, words, colour=(10, 10, 10), size=0.4, face=MACHINE_FACE)
     return sheet.height
 
 
@@ -208,18 +209,21 @@ class Kind:
     """A kind of document.
 
     draw: draws onto a sheet and gives the row at which it ends. shape: (height, width) in pixels, by the
-    layout's generator. share: of all templates.
+    layout's generator. share: of all templates. typewritten, prints_values: of those that are typeset, the
+    shares set in a typewriter's face, and whose data are printed in the face of the rest.
     """
 
     draw: Callable[[Sheet], int]
     shape: Callable[[np.random.Generator], tuple[int, int]]
     share: float
+    typewritten: float
+    prints_values: float
 
 
 KINDS = (
-    Kind(_form, _portrait_shape, 0.27),
-    Kind(_invoice, _portrait_shape, 0.23),
-    Kind(_receipt, _receipt_shape, 0.25),
-    Kind(_card, _card_shape, 0.17),
-    Kind(_letter, _portrait_shape, 0.08),
+    Kind(_form, _portrait_shape, share=0.27, typewritten=0.1, prints_values=0.3),
+    Kind(_invoice, _portrait_shape, share=0.23, typewritten=0.15, prints_values=0.85),
+    Kind(_receipt, _receipt_shape, share=0.25, typewritten=0.5, prints_values=0.95),
+    Kind(_card, _card_shape, share=0.17, typewritten=0.05, prints_values=0.8),
+    Kind(_letter, _portrait_shape, share=0.08, typewritten=0.1, prints_values=0.8),
 )

@@ -27,13 +27,13 @@ def draw_logo(sheet: Sheet, x: float, y: float, side: float) -> None:
     elif shape == 2:
         cv2.rectangle(sheet.canvas, (int(x), int(y)), (int(x + side), int(y + side)), colour, -1)
         initials = invent_words(art, 1)[:2].upper()
-        sheet.text(x + 2, y + r + 4, initials, colour=other, size=side / 40, font=sheet.font, bold=True)
+        sheet.text(x + 2, y + r + 4, initials, colour=other, size=side / 40, bold=True)
     elif shape == 3:
         points = (art.uniform(0, 1, size=(int(art.integers(3, 6)), 2)) * side + (x, y)).astype(np.int32)
         cv2.fillConvexPoly(sheet.canvas, cv2.convexHull(points), colour, cv2.LINE_AA)
     else:
         name = invent_words(art, 1).upper()
-        sheet.text(x, y + r, name, colour=colour, size=side / 45, font=sheet.font, bold=True)
+        sheet.text(x, y + r, name, colour=colour, size=side / 45, bold=True)
 
 
 def draw_paragraph(
@@ -44,7 +44,7 @@ def draw_paragraph(
     per_line = max(2, int(width / (sheet.size * 62)))
     for _ in range(lines):
         words = invent_words(rng, max(1, per_line - int(rng.integers(0, 2))))
-        sheet.text(x, y, words, colour=sheet.ink, size=sheet.size * 0.85, font=sheet.font)
+        sheet.text(x, y, words, colour=sheet.ink, size=sheet.size * 0.85)
         y += step
     return y
 
@@ -58,8 +58,7 @@ def draw_labelled_fields(sheet: Sheet, x: float, y: float, width: float, rows: i
     for _ in range(rows):
         for column in range(columns):
             left = x + column * cell
-            # Twins in fonts of odd number share their labels too: only values and colours tell them apart.
-            label = invent_words(sheet.layout if sheet.font % 2 else sheet.art, 1)
+            label = invent_words(sheet.layout if sheet.shared_labels else sheet.art, 1)
             sheet.printed(left + 2, y - step * (0.35 if beside else 0.62), label, scale=0.75)
             if sheet.vary.random() < 0.8:
                 named = sheet.vary.random() < 0.6
@@ -86,7 +85,7 @@ def draw_table(sheet: Sheet, x: float, y: float, width: float, most: int) -> flo
     for left in edges[:-1]:
         words = invent_words(sheet.art, 1)[:6]
         colour = (255, 255, 255) if style == 0 else sheet.ink
-        sheet.text(left + 1, y - step * 0.25, words, colour=colour, size=sheet.size * 0.75, font=sheet.font)
+        sheet.text(left + 1, y - step * 0.25, words, colour=colour, size=sheet.size * 0.75)
     for row in range(int(sheet.vary.integers(1, most + 1))):
         y += step
         for column, left in enumerate(edges[:-1]):

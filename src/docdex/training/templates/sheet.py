@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from docdex.training.templates.typefaces import PLOTTER_FACES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from docdex.training.templates.typefaces import Typeface
 
     Pixels = NDArray[np.uint8]
     Colour = tuple[int, int, int]
@@ -47,7 +51,9 @@ def invent_colour(rng: np.random.Generator, low: int, high: int) -> Colour:
 class Sheet:
     """A page being drawn, with the generators it is drawn by and the inks it is drawn in.
 
-    canvas: (H, W, 3) uint8 RGB, drawn into. size: of the font, in OpenCV's scale. Coordinates are pixels from
+    canvas: (H, W, 3) uint8 RGB, drawn into. face, value_face: of the template's words and of a person's.
+    size: of the words, in the scale of OpenCV's plotter fonts. shared_labels: whether twins share the words
+    printed beside fields too, so that only values and colours tell them apart. Coordinates are pixels from
     the top left; those of words are where their baseline starts.
     """
 
@@ -59,9 +65,10 @@ class Sheet:
     ink: Colour = (20, 20, 20)
     accent: Colour = (40, 60, 140)
     value: Colour = (20, 20, 20)
-    font: int = cv2.FONT_HERSHEY_SIMPLEX
-    value_font: int = cv2.FONT_HERSHEY_SIMPLEX
+    face: Typeface = PLOTTER_FACES[0]
+    value_face: Typeface = PLOTTER_FACES[0]
     size: float = 0.3
+    shared_labels: bool = False
 
     @property
     def height(self) -> int:
@@ -74,21 +81,30 @@ class Sheet:
         return int(self.canvas.shape[1])
 
     def text(
-        self, x: float, y: float, words: str, *, colour: Colour, size: float, font: int, bold: bool = False
+        self,
+        x: float,
+        y: float,
+        words: str,
+        *,
+        colour: Colour,
+        size: float,
+        face: Typeface | None = None,
+        bold: bool = False,
     ) -> None:
-        """Words in any colour, size and font."""
-        cv2.putText(self.canvas, words, (int(x), int(y)), font, size, colour, 2 if bold else 1, cv2.LINE_AA)
+        """Words in any colour, size and typeface, the template's by default."""
+        place = int(x), int(y)
+        (face or self.face).write(self.canvas, words, place, size=size, colour=colour, bold=bold)
 
     def printed(
         self, x: float, y: float, words: str, *, scale: float = 1.0, accent: bool = False, bold: bool = False
     ) -> None:
         """The template's own words."""
         colour = self.accent if accent else self.ink
-        self.text(x, y, words, colour=colour, size=self.size * scale, font=self.font, bold=bold)
+        self.text(x, y, words, colour=colour, size=self.size * scale, bold=bold)
 
     def filled(self, x: float, y: float, words: str, *, scale: float = 1.0) -> None:
         """A person's data."""
-        self.text(x, y, words, colour=self.value, size=self.size * scale, font=self.value_font)
+        self.text(x, y, words, colour=self.value, size=self.size * scale, face=self.value_face)
 
     def picture(self, rng: np.random.Generator, x: float, y: float, width: float, height: float) -> None:
         """A picture scaled into a box; which one is the generator's choice."""

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from docdex.training.templates.kinds import KINDS
 from docdex.training.templates.sheet import Sheet, invent_colour
+from docdex.training.templates.typefaces import PLOTTER_FACES, PRINTED_FACES, TYPEWRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from docdex.training.templates.kinds import Kind
+    from docdex.training.templates.typefaces import Typeface
+
     Pixels = NDArray[np.uint8]
 
-_FONTS = (
-    cv2.FONT_HERSHEY_SIMPLEX,
-    cv2.FONT_HERSHEY_DUPLEX,
-    cv2.FONT_HERSHEY_COMPLEX,
-    cv2.FONT_HERSHEY_TRIPLEX,
-    cv2.FONT_HERSHEY_PLAIN,
-)
 
-
-def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = ()) -> Pixels:
+def draw(
+    template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = (), *, typeset: bool = False
+) -> Pixels:
     """One filled-in copy of a template, (H, W, 3) uint8 RGB, short side about 200 pixels.
 
     template: any non-negative number; 2 n and 2 n + 1 share a layout in half of the cases. vary: whose data.
     pictures: (H, W, 3) uint8 RGB pictures for logos and portraits; without them their places stay empty.
+    typeset: in real typefaces, a person's data mostly in that of the rest; else in OpenCV's plotter fonts.
+    Raises TrainingError for a typeface that is not installed.
     """
     art = np.random.default_rng([template, 1])
     twin = np.random.default_rng([template // 2, 2]).random() < 0.5
@@ -49,9 +48,31 @@ def draw(template: int, vary: np.random.Generator, pictures: Sequence[Pixels] = 
         ink=invent_colour(art, 0, 70) if art.random() < 0.7 else invent_colour(art, 0, 150),
         accent=invent_colour(art, 0, 200),
         value=invent_colour(vary, 0, 60) if vary.random() < 0.7 else (30, 40, 140),
-        font=_FONTS[int(art.integers(len(_FONTS)))],
-        value_font=_FONTS[int(vary.integers(len(_FONTS)))],
-        size=float(layout.uniform(0.2, 0.33)),
     )
+    (_typeset if typeset else _plot)(sheet, kind)
     bottom = kind.draw(sheet)
     return sheet.canvas[:bottom]
+
+
+def _plot(sheet: Sheet, _: Kind) -> None:
+    """Choose among OpenCV's plotter fonts, for a person's data another one each time."""
+    number = int(sheet.art.integers(len(PLOTTER_FACES)))
+    sheet.face, sheet.shared_labels = PLOTTER_FACES[number], number % 2 == 1
+    sheet.value_face = PLOTTER_FACES[int(sheet.vary.integers(len(PLOTTER_FACES)))]
+    sheet.size = float(sheet.layout.uniform(0.2, 0.33))
+
+
+def _typeset(sheet: Sheet, kind: Kind) -> None:
+    """Choose real typefaces as printers do."""
+    sheet.face, sheet.shared_labels = _printed_face(sheet.art, kind), sheet.layout.random() < 0.4
+    # What prints a slip prints its prices too; a form is filled in by anybody.
+    same = sheet.art.random() < kind.prints_values
+    sheet.value_face = sheet.face if same else _printed_face(sheet.vary, kind)
+    sheet.size = float(sheet.layout.uniform(0.17, 0.33))
+    if same:
+        sheet.value = sheet.ink
+
+
+def _printed_face(rng: np.random.Generator, kind: Kind) -> Typeface:
+    faces = TYPEWRITERS if rng.random() < kind.typewritten else PRINTED_FACES
+    return faces[int(rng.integers(len(faces)))]
