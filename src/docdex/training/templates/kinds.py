@@ -17,6 +17,7 @@ from docdex.training.templates.parts import (
     draw_table,
 )
 from docdex.training.templates.sheet import invent_colour, invent_number, invent_words
+from docdex.training.templates.slips import draw_slip
 from docdex.training.templates.typefaces import MACHINE_FACE
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ class Kind:
 
     draw: draws onto a sheet and gives the row at which it ends. shape: (height, width) in pixels, by the
     layout's generator. share: of all templates. typewritten, prints_values: of those that are typeset, the
-    shares set in a typewriter's face, and whose data are printed in the face of the rest.
+    shares set in a typewriter's face, and whose data are printed in the face of the rest. typeset: draws
+    those that are, where `draw` does not.
     """
 
     draw: Callable[[Sheet], int]
@@ -218,12 +220,13 @@ class Kind:
     share: float
     typewritten: float
     prints_values: float
+    typeset: Callable[[Sheet], int] | None = None
 
 
 KINDS = (
     Kind(_form, _portrait_shape, share=0.27, typewritten=0.1, prints_values=0.3),
     Kind(_invoice, _portrait_shape, share=0.23, typewritten=0.15, prints_values=0.85),
-    Kind(_receipt, _receipt_shape, share=0.25, typewritten=0.5, prints_values=0.95),
+    Kind(_receipt, _receipt_shape, share=0.25, typewritten=0.75, prints_values=1.0, typeset=draw_slip),
     Kind(_card, _card_shape, share=0.17, typewritten=0.05, prints_values=0.8),
     Kind(_letter, _portrait_shape, share=0.08, typewritten=0.1, prints_values=0.8),
 )

@@ -50,8 +50,8 @@ def draw(
         value=invent_colour(vary, 0, 60) if vary.random() < 0.7 else (30, 40, 140),
     )
     (_typeset if typeset else _plot)(sheet, kind)
-    bottom = kind.draw(sheet)
-    return sheet.canvas[:bottom]
+    draw_kind = kind.typeset if typeset and kind.typeset else kind.draw
+    return sheet.canvas[: draw_kind(sheet)]
 
 
 def _plot(sheet: Sheet, _: Kind) -> None:

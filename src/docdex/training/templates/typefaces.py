@@ -51,7 +51,18 @@ class Typeface:
             cv2.putText(canvas, words, place, self.plotter, size, colour, 2 if bold else 1, cv2.LINE_AA)
             return
         face = _load(self.package, self.bold if bold else self.regular)
-        cv2.putText(canvas, words, place, colour, face, max(5, round(size * _EM)))
+        cv2.putText(canvas, words, place, colour, face, _pixels(size))
+
+    def width(self, words: str, size: float) -> int:
+        """Pixels that words take up from left to right, in the size that `write` has."""
+        if self.package is None:
+            return int(cv2.getTextSize(words, self.plotter, size, 1)[0][0])
+        face = _load(self.package, self.regular)
+        return int(cv2.getTextSize((0, 0), words, (0, 0), face, _pixels(size))[2])
+
+
+def _pixels(size: float) -> int:
+    return max(5, round(size * _EM))
 
 
 @functools.cache
