@@ -2,28 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from docdex.evaluation.confusions import Confusion, near_strangers, wrong_types
 from docdex.evaluation.protocol import Benchmark, identify
+from told import similarities
 
 
 @pytest.fixture
 def benchmark(benchmark_root: Path) -> Benchmark:
     return Benchmark.scan(benchmark_root)
-
-
-def similarities(benchmark: Benchmark, **told: float) -> NDArray[np.float32]:
-    """1 within a type, .1 else, but for pairs told as `probe__sample`, each a type or a stranger's name."""
-    kinds = benchmark.types()
-    names = np.array([i.kind.split("/")[1] if i.kind else i.name.split("-")[0] for i in benchmark.instances])
-    found = np.where(kinds[:, None] == kinds, 1, 0.1).astype(np.float32)
-    for pair, value in told.items():
-        probe, sample = pair.split("__")
-        found[np.ix_(names == probe, names == sample)] = value
-    return found
 
 
 def kinds_of(benchmark: Benchmark, confusion: Confusion) -> tuple[str | None, str | None]:

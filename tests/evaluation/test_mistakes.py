@@ -9,7 +9,6 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from docdex.evaluation.mistakes import (
     ProbeMistakes,
@@ -21,6 +20,7 @@ from docdex.evaluation.mistakes import (
 )
 from docdex.evaluation.protocol import Benchmark, identify
 from fakes import TINY
+from told import similarities
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,17 +28,6 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def benchmark(benchmark_root: Path) -> Benchmark:
     return Benchmark.scan(benchmark_root)
-
-
-def similarities(benchmark: Benchmark, **told: float) -> NDArray[np.float32]:
-    """.9 within a type, .1 else, but for pairs told as `probe__sample`, each a type or a stranger's name."""
-    kinds = benchmark.types()
-    names = np.array([i.kind.split("/")[1] if i.kind else i.name.split("-")[0] for i in benchmark.instances])
-    found = np.where(kinds[:, None] == kinds, 0.9, 0.1).astype(np.float32)
-    for pair, value in told.items():
-        probe, sample = pair.split("__")
-        found[np.ix_(names == probe, names == sample)] = value
-    return found
 
 
 def test_each_probe_is_right_or_wrong_or_unknown(benchmark: Benchmark) -> None:
