@@ -2,7 +2,7 @@
 
     python benchmarks/search.py [--small]
 
-SQLite galleries of 10,000 and 1,000,000 samples of 256 numbers; 1 probe, and 4 (a page in its rotations); the
+SQLite galleries of 10,000 and 1,000,000 samples, as long as the default model's vectors; 1 probe, and 4 (a page in its rotations); the
 5 best labels asked for. `search_ms` is the median of `SqliteGallery.search`, `product_ms` that of
 `matrix @ probes.T` of the same size. The two run in turn, so that noise meets both, and each is timed on the
 second of two runs, so that both find their numbers in the cache where it has room. `_cpu_ms` is the same in
@@ -28,10 +28,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from docdex import models
 from docdex.contract import Contract
 from docdex.gallery import Sample, SqliteGallery
 
-CONTRACT = Contract(model="0" * 64, preprocess=1, dimension=256)
+CONTRACT = Contract(model="0" * 64, preprocess=1, dimension=models.load().passport.contract.dimension)
 SAMPLES_PER_LABEL = 3
 LABELS_ASKED = 5
 ROUNDS = {10_000: 300, 1_000_000: 3}

@@ -171,7 +171,8 @@ def write_costs() -> str:
             for probes, asked in ((1, "one vector"), (4, "4 vectors at once")):
                 rows.append(
                     (
-                        f"searching {result['samples']:,} samples for {asked}, {result['memory_mb']:,} MB",
+                        f"searching {result['samples']:,} samples of {search['dimension']:,} numbers for "
+                        f"{asked}, {result['memory_mb']:,} MB",
                         "one numpy product of that size",
                         f"{result[f'probes_{probes}']['ratio']:.2f}",
                         "1.5",
