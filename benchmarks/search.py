@@ -2,13 +2,14 @@
 
     python benchmarks/search.py [--small]
 
-SQLite galleries of 10,000 and 1,000,000 samples, as long as the default model's vectors; 1 probe, and 4 (a page in its rotations); the
-5 best labels asked for. `search_ms` is the median of `SqliteGallery.search`, `product_ms` that of
-`matrix @ probes.T` of the same size. The two run in turn, so that noise meets both, and each is timed on the
-second of two runs, so that both find their numbers in the cache where it has room. `_cpu_ms` is the same in
-CPU time, which other work on the machine disturbs less. Each size is measured in a process with one BLAS
-thread and in one with as many as the BLAS likes. `memory_mb` is what the process grew by from before the
-gallery was opened until after the first search, which reads all vectors. `--small` leaves out the million.
+SQLite galleries of 10,000 and 1,000,000 samples, as long as the default model's vectors; 1 probe, and 4 (a
+page in its rotations); the 5 best labels asked for. `search_ms` is the median of `SqliteGallery.search`,
+`product_ms` that of `matrix @ probes.T` of the same size. The two run in turn, so that noise meets both, and
+each is timed on the second of two runs, so that both find their numbers in the cache where it has room.
+`_cpu_ms` is the same in CPU time, which other work on the machine disturbs less. Each size is measured in a
+process with one BLAS thread and in one with as many as the BLAS likes. `memory_mb` is what the process grew
+by from before the gallery was opened until after the first search, which reads all vectors. `--small` leaves
+out the million.
 """
 
 from __future__ import annotations
