@@ -141,6 +141,48 @@ def test_runs_are_joined_and_packed_and_the_passport_names_them_all(run: Path, t
     assert np.abs(vectors @ vectors.T - twice @ twice.T).max() < 0.02
 
 
+def test_weights_of_runs_that_went_on_from_each_other_are_averaged(
+    trained: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    config = read_config(tiny_run)
+    model = msgspec.structs.replace(config.model, norm="layer")
+    runs = [tmp_path / "one", tmp_path / "two"]
+    config = msgspec.structs.replace(config, model=model)
+    Trainer(config, runs[0], say=lambda _: None).train()
+    config = msgspec.structs.replace(config, name="two", start_from=str(runs[0]), seed=5)
+    Trainer(config, runs[1], say=lambda _: None).train()
+    passport = export_model(runs[1], tmp_path / "mean.onnx", **TERMS, average=[runs[0]])
+    (other,) = passport.training["averaged"]
+    assert (other["config"]["name"], passport.training["config"]["name"]) == ("tiny", "two")
+    assert not passport.measured
+    network = EmbeddingNetwork.build(model, load=False).eval()
+    states = [
+        checkpoint.load(run / "best.pt" if (run / "best.pt").exists() else run / "last.pt") for run in runs
+    ]
+    one, two = (state["averaged"] for state in states)
+    network.load_state_dict({name: (one[name] + two[name]) / 2 for name in one})
+    images = torch.from_numpy(np.stack([prepare(page(number), model.side) for number in range(3)]))
+    with torch.inference_mode():
+        expected = network(images).numpy()
+    vectors = OnnxEmbedder.open(tmp_path / "mean.onnx").embed([page(number) for number in range(3)])[:, 0]
+    assert np.abs(vectors - expected).max() < 1e-4
+    assert any((one[name] != two[name]).any() for name in one)
+
+
+def test_batch_norms_and_other_networks_are_not_averaged(
+    run: Path, trained: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="batch norms cannot be averaged"):
+        export_model(run, tmp_path / "mean.onnx", **TERMS, average=[run])
+    config = read_config(tiny_run)
+    for name, dimension in (("one", 16), ("two", 24)):
+        model = msgspec.structs.replace(config.model, norm="layer", dimension=dimension)
+        Trainer(msgspec.structs.replace(config, model=model), tmp_path / name, say=lambda _: None).train()
+    with pytest.raises(TrainingError, match=r"two is of another network .* model\.dimension is 24"):
+        export_model(tmp_path / "one", tmp_path / "mean.onnx", **TERMS, average=[tmp_path / "two"])
+    assert not (tmp_path / "mean.onnx").exists()
+
+
 def test_a_packed_model_that_says_something_else_is_not_let_out(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

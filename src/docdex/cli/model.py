@@ -138,6 +138,13 @@ def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
 )
 @click.option("--margin", type=float, default=0.03, show_default=True, help="The default margin.")
 @click.option(
+    "--average",
+    metavar="RUN",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Average this run's weights with the other's; may be repeated.",
+)
+@click.option(
     "--join",
     metavar="RUN",
     multiple=True,
@@ -161,6 +168,7 @@ def export(
     benchmark: Path,
     target_fpr: float,
     margin: float,
+    average: tuple[Path, ...],
     join: tuple[Path, ...],
     packed: bool,
     int8: bool,
@@ -194,6 +202,7 @@ def export(
         target_fpr=target_fpr,
         margin=margin,
         calibrate=calibrate,
+        average=average,
         join=join,
         packed=packed,
         say=print_line,

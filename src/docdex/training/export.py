@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import torch
+from torch import nn
 
 from docdex.capture import capture
 from docdex.embedder import issue_passport
@@ -26,6 +27,7 @@ from docdex.training.dense import fold_branches
 from docdex.training.network import EmbeddingNetwork, JoinedNetworks
 from docdex.training.origin import find_model
 from docdex.training.pack import pack_model
+from docdex.training.start import Start
 from docdex.training.templates import draw
 from docdex.training.views import open_session
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from docdex.models import Passport, Threshold
     from docdex.training.config import TrainConfig
@@ -55,24 +56,30 @@ def export_model(
     default_threshold: float,
     default_margin: float,
     thresholds: Sequence[Threshold] = (),
+    average: Sequence[Path] = (),
     join: Sequence[Path] = (),
     packed: bool = False,
 ) -> Passport:
     """Write the averaged weights of a run's best checkpoint as an ONNX file, its passport beside it.
 
-    run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. join: runs whose
-    vectors follow this one's (`JoinedNetworks`); all look at what this one does. packed: weights are kept as
-    8-bit integers (`docdex.training.pack`). The rest goes into the passport, with the run's config, cost and
-    figures, and those of what it was joined with.
+    run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. average: runs of the
+    same network, at any side, whose weights are averaged with this one's: for those that went on from each
+    other, which the mean is often better than either (arXiv 2203.05482). join: runs whose vectors follow this
+    one's (`JoinedNetworks`); all look at what this one does. packed: weights are kept as 8-bit integers
+    (`docdex.training.pack`). The rest goes into the passport, with the run's config, cost and figures, and
+    those of what it was averaged or joined with; an average has no figures of its own.
 
     A run that started from another one, or a model, names it with its cost, and so on; they must still be
     there.
 
-    Raises TrainingError when there is no checkpoint, or when ONNX Runtime's vectors differ from PyTorch's by
-    more than `PARITY` (before packing), or those of a packed model by more than a cosine of
-    `PACKED_PARITY`; no file is written then.
+    Raises TrainingError when there is no checkpoint; for an average of other networks, or of batch norms,
+    whose statistics no mean gives; when ONNX Runtime's vectors differ from PyTorch's by more than `PARITY`
+    (before packing), or those of a packed model by more than a cosine of `PACKED_PARITY`; no file is written
+    then.
     """
     members = [_Trained.read(folder) for folder in (run, *join)]
+    if average:
+        members[0] = _average(members[0], [(_Trained.read(folder), folder) for folder in average])
     first = members[0]
     side, views = first.config.model.side, first.config.model.views
     network: nn.Module = first.network
@@ -131,6 +138,25 @@ class _Trained:
             return cls(config, network, _training_facts(config, state), _measured_figures(state))
         except (KeyError, RuntimeError, msgspec.ValidationError) as error:
             raise TrainingError(f"{run}: a checkpoint of another docdex: {error}") from error
+
+
+def _average(first: _Trained, others: Sequence[tuple[_Trained, Path]]) -> _Trained:
+    """A network whose weights are the mean of all, at the first one's side."""
+    model, network = first.config.model, first.network
+    if any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in network.modules()):
+        raise TrainingError(
+            "Weights of a network with batch norms cannot be averaged: their statistics would be of none."
+        )
+    states = [network.state_dict()]
+    for other, folder in others:
+        fitted = EmbeddingNetwork.build(model, load=False)
+        Start(other.network.state_dict(), other.config.model, str(folder)).load_into(fitted, model)
+        states.append(fitted.state_dict())
+    network.load_state_dict(
+        {name: torch.stack([state[name] for state in states]).mean(dim=0) for name in states[0]}
+    )
+    facts = {**first.facts, "averaged": [other.facts for other, _ in others]}
+    return _Trained(first.config, network, facts, measured={})
 
 
 def to_onnx(module: nn.Module, side: int, output: str) -> bytes:

@@ -30,17 +30,18 @@ def release_model(
     target_fpr: float,
     margin: float,
     calibrate: Path | None = None,
+    average: Sequence[Path] = (),
     join: Sequence[Path] = (),
     packed: bool = False,
     say: Callable[[str], None] = print,
 ) -> Passport:
     """Export a run with a passport whose default thresholds let at most `target_fpr` of strangers through.
 
-    run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr: per
-    probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
-    difference of similarities. calibrate: folder of pages; with it, the model is written in 8-bit integers
-    whose ranges are found on them, and thresholds are its own. join, packed: of `export_model`. say: is told
-    what that cost.
+    run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr:
+    per probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
+    difference of similarities. calibrate: folder of pages; with it, the model is written in 8-bit
+    integers whose ranges are found on them, and thresholds are its own. average, join, packed: of
+    `export_model`. say: is told what that cost.
 
     Raises what `export_model`, `quantize_model` and `threshold_table` raise; InvalidSetting for a target that
     the table lacks.
@@ -52,6 +53,7 @@ def release_model(
         licence=licence,
         default_threshold=1.0,
         default_margin=margin,
+        average=average,
         join=join,
         packed=packed,
     )
