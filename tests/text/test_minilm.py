@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from docdex.evaluation.minilm import MiniLm, gelu
+from docdex.text.minilm import MiniLm, gelu
 
 WIDTH, INNER, WORDS, LONGEST = 24, 40, 50, 16
 

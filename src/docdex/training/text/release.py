@@ -1,0 +1,114 @@
+"""Turn a run into the two files that users get: the model, and a passport with measured thresholds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from docdex import models
+from docdex.evaluation.metrics import threshold_at_fpr
+from docdex.text import features, passport
+from docdex.text.embedder import TextEmbedder, issue_text_passport
+from docdex.training.classes import expand
+from docdex.training.text.corpus import read_labelled
+from docdex.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from docdex.training.text.config import TextConfig
+    from docdex.training.text.loop import Trained
+
+TARGETS = (0.1, 0.03, 0.01)
+"""False-positive rates per probe of the table of thresholds."""
+DEFAULT_FPR = 0.03
+_SIZES = (10, 30)
+_DRAWS = 20
+_ASKED = 20
+"""Texts of a label that are used."""
+_MARGIN = 0.02
+
+
+def release_text(config: TextConfig, trained: Trained, run: Path) -> Path:
+    """Write `NAME.npz` and its passport into the run's folder; the path of the first.
+
+    Thresholds and figures are measured on the config's `validation`; without one, nothing is claimed below a
+    cosine of one.
+    """
+    file = run / f"{config.name}{passport.SUFFIX}"
+    with whole_file(file) as partial:
+        partial.write_bytes(trained.network.encode())
+    draft = passport.TextPassport(
+        name=config.name,
+        digest="",
+        input=passport.TextInput("features", features.VERSION),
+        output=models.ModelOutput("vectors", trained.network.dimension),
+        golden=models.Golden("receipt", (), 0.0),
+        licence=config.licence,
+        default_threshold=1.0,
+        default_margin=_MARGIN,
+        training={
+            "config": msgspec.to_builtins(config),
+            "minutes": round(trained.seconds / 60, 1),
+            "classes": trained.classes,
+            "loss": round(trained.loss, 4),
+        },
+    )
+    issued = issue_text_passport(file, draft)
+    if config.validation is not None:
+        measured = measure(config.validation, TextEmbedder.open(file).embed)
+        models.write_passport(msgspec.structs.replace(issued, **measured), file)
+    return file
+
+
+def measure(validation: str, embed: Callable[[list[str]], NDArray[np.float32]]) -> dict[str, object]:
+    """Thresholds and rank-1 with one sample a label, of galleries of labels picked at random.
+
+    A stranger is a text of a label that is not in the gallery. validation: CSV of labelled texts.
+
+    Returns fields of a passport.
+    """
+    by_label: dict[str, list[str]] = {}
+    for row in read_labelled(expand(validation)):
+        by_label.setdefault(row.label, []).append(row.text)
+    # Evenly spread, because files are often sorted.
+    chosen = [found[:: max(1, len(found) // _ASKED)][:_ASKED] for found in by_label.values()]
+    labels = np.repeat(np.arange(len(chosen)), [len(found) for found in chosen])
+    vectors = embed([text for found in chosen for text in found])
+    similarities = vectors @ vectors.T
+    data = expand(validation).parent.name
+    thresholds, rank1 = [], {}
+    for size in (size for size in _SIZES if size < len(chosen)):
+        draws = [_draw(similarities, labels, size, np.random.default_rng([size, n])) for n in range(_DRAWS)]
+        rank1[f"rank1_of_{size}"] = round(float(np.mean([right for right, _ in draws])), 4)
+        for fpr in TARGETS:
+            mean = float(np.mean([threshold_at_fpr(nearest, fpr) for _, nearest in draws]))
+            threshold = float(np.ceil(mean * 1e4) / 1e4)
+            strangers = len(draws[0][1])
+            thresholds.append(models.Threshold(fpr, "probe", threshold, (0,), size, strangers, data))
+    defaults = [row.threshold for row in thresholds if row.fpr == DEFAULT_FPR]
+    return {
+        "thresholds": tuple(thresholds),
+        "measured": {"data": data, **rank1},
+        "default_fpr": DEFAULT_FPR,
+        "default_threshold": max(defaults),
+    }
+
+
+def _draw(
+    similarities: NDArray[np.float32], labels: NDArray[np.int64], size: int, rng: np.random.Generator
+) -> tuple[float, NDArray[np.float32]]:
+    """Rank-1 of the other texts of `size` labels with one sample each, and how near strangers come, (S,)."""
+    order = rng.permutation(len(labels))
+    registered = rng.permutation(labels.max() + 1)[:size]
+    gallery = np.array([order[labels[order] == label][0] for label in registered])
+    known = np.isin(labels, registered)
+    known[gallery] = False
+    strangers = ~np.isin(labels, registered)
+    nearest = labels[gallery][similarities[np.ix_(known, gallery)].argmax(axis=1)]
+    return float(np.mean(nearest == labels[known])), similarities[np.ix_(strangers, gallery)].max(axis=1)
