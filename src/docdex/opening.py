@@ -28,16 +28,22 @@ def kind_of(model: str | os.PathLike[str]) -> By | None:
 
 
 def open_embedder(
-    model: str | os.PathLike[str] | None = None, *, by: By = "picture", device: str = "cpu", threads: int = 1
+    model: str | os.PathLike[str] | None = None,
+    *,
+    by: By | None = None,
+    device: str = "cpu",
+    threads: int = 1,
 ) -> Embedder:
     """A model that compares pages by how they look or by what they say.
 
-    model: name of a packaged model or path of a file; by default the packaged model of the kind.
+    model: name of a packaged model or path of a file; by default the packaged model of the kind. by: the
+    kind; by default that of the model, or else picture.
 
     Raises what `OnnxEmbedder.open` and `docdex.text.TextEmbedder.open` raise, and `DeviceUnavailable` for a
     model of text on another device than `cpu`.
     """
-    if by == "picture":
+    kind = by or (None if model is None else kind_of(model)) or "picture"
+    if kind == "picture":
         return OnnxEmbedder.open(models.DEFAULT if model is None else model, device=device, threads=threads)
     from docdex.text import ByText, TextEmbedder, passport
 

@@ -14,15 +14,11 @@ from docdex.calibration import Calibration
 from docdex.contract import By, require_same
 from docdex.decision import Match
 from docdex.embedder import Embedder, rotations_of
-from docdex.errors import (
-    GalleryNotFound,
-    InvalidSetting,
-    RegistrationRefused,
-)
+from docdex.errors import GalleryError, GalleryNotFound, InvalidSetting, RegistrationRefused
 from docdex.gallery import Entry, Gallery, LabelCount, Sample, SqliteGallery
 from docdex.images import Limits, Refusal
 from docdex.inquiry import Inquiry
-from docdex.opening import kind_of, open_embedder
+from docdex.opening import open_embedder
 from docdex.reembedding import Reembedding, reembed
 from docdex.registration import Registration, draft_samples, label_tree, refuse_all, write_by_rules
 from docdex.relabelling import find_samples, move_label
@@ -90,7 +86,8 @@ class Recognizer:
             return SqliteGallery.open(path, contract, create=create)
 
         def open_model() -> Embedder:
-            kind = by or (None if model is None else kind_of(model)) or recognizer._kept_kind() or "picture"
+            # A model that is named says itself what it is.
+            kind = by or (recognizer._kept_kind() if model is None else None)
             return open_embedder(model, by=kind, device=device, threads=threads)
 
         recognizer = cls(open_gallery, open_model, limits=limits)
@@ -332,10 +329,10 @@ class Recognizer:
         return self.embedder.reader.iter_pages(sources, limits=self._limits, pages=pages)
 
     def _kept_kind(self) -> By | None:
-        """By what the gallery compares pages; `None` if there is none yet."""
+        """By what the gallery compares pages; `None` if there is none that says it."""
         try:
             return self.gallery.contract.by
-        except GalleryNotFound:
+        except GalleryError:
             return None
 
     def _get_gallery(self, *, create: bool) -> Gallery:

@@ -7,14 +7,13 @@ of `docdex.errors`.
 from docdex.text.embedder import TextEmbedder, has_words
 from docdex.text.ocr import Ocr, open_ocr, read_words
 from docdex.text.page import TextPage
-from docdex.text.reader import ByText, TextModel, TextReader
+from docdex.text.reader import ByText, TextReader
 from docdex.text.sources import TextSource, iter_text_pages, read_text_pages
 
 __all__ = [
     "ByText",
     "Ocr",
     "TextEmbedder",
-    "TextModel",
     "TextPage",
     "TextReader",
     "TextSource",

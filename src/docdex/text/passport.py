@@ -11,7 +11,7 @@ from docdex import models
 from docdex.contract import Contract
 from docdex.errors import ModelNotFound
 
-DEFAULT = "text"
+DEFAULT = models.TEXT_DEFAULT
 """The packaged model of texts that is used when none is named."""
 
 SUFFIX = ".npz"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from docdex.embedder import UPRIGHT
 from docdex.errors import InvalidSetting, NotAGallery
@@ -18,32 +18,11 @@ if TYPE_CHECKING:
 
     from docdex.contract import Contract
     from docdex.images import Limits, Refusal
+    from docdex.text.embedder import TextEmbedder
     from docdex.text.page import TextPage
 
 KEPT = 20_000
 """Characters of a page that a gallery keeps: four densely printed pages, 80 KB at most."""
-
-
-class TextModel(Protocol):
-    """What turns texts into vectors, as `docdex.text.TextEmbedder` does."""
-
-    @property
-    def contract(self) -> Contract:
-        """As `docdex.embedder.Embedder.contract`, with `by` set to `text`."""
-        ...
-
-    @property
-    def margin(self) -> float:
-        """As `docdex.embedder.Embedder.margin`."""
-        ...
-
-    def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
-        """As `docdex.embedder.Embedder.threshold_for`."""
-        ...
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of unit length: (N, D) for N texts."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +57,7 @@ class TextReader:
 class ByText:
     """A model of text as a recogniser uses it: an `Embedder` whose reader reads words."""
 
-    def __init__(self, model: TextModel, reader: TextReader | None = None) -> None:
+    def __init__(self, model: TextEmbedder, reader: TextReader | None = None) -> None:
         """reader: one of your own, for another OCR engine."""
         self.model = model
         self.reader = reader or TextReader()
