@@ -35,7 +35,7 @@ _CLAIMED_FOR_ANOTHER = {"iso8859-1": "cp1252", "ascii": "utf-8"}
 _NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape"}
 """Codecs of Python that are no encodings of documents; two take time with the square of the bytes."""
 
-_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROLS = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_CONTROLS = 0.01
 """Share of control characters from which bytes are no text: random ones have ten times as many."""
 _ZEROS = 0.4
@@ -65,10 +65,9 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
         if text is None:
             raise UnsupportedFormat(f"{name} begins with the mark of {mark.removesuffix('-sig')} but is not.")
         return text
-    wide = _find_wide(data)
-    for encoding in (_known(declared), wide):
+    for encoding in (_known(declared), _find_wide(data)):
         text = None if encoding is None else _try(data, encoding)
-        if text is not None and "\0" not in text:
+        if text is not None and _is_text(text):
             return text
     _require_text(data, name)
     text = _try(data, "utf-8")
@@ -88,7 +87,10 @@ def _known(declared: str | None) -> str | None:
         codec = codecs.lookup((declared or "").strip()).name
     except (LookupError, ValueError):
         return None
-    return None if codec.replace("_", "-") in _NO_CHARSETS else _CLAIMED_FOR_ANOTHER.get(codec, codec)
+    # What declares itself in ASCII is in no encoding where letters take two bytes or four.
+    if codec.replace("_", "-") in _NO_CHARSETS or codec.startswith(("utf-16", "utf-32")):
+        return None
+    return _CLAIMED_FOR_ANOTHER.get(codec, codec)
 
 
 def _find_wide(data: bytes) -> str | None:
@@ -103,11 +105,14 @@ def _find_wide(data: bytes) -> str | None:
     return None
 
 
+def _is_text(text: str) -> bool:
+    """Whether it has hardly any control characters; MS-DOS ended its texts with one."""
+    start = text[:_LOOKED_AT].rstrip("\x1a")
+    return "\0" not in text and len(_CONTROLS.findall(start)) <= _MOST_CONTROLS * len(start)
+
+
 def _require_text(data: bytes, name: str) -> None:
-    # MS-DOS ended its texts with one.
-    start = data[:_LOOKED_AT].rstrip(b"\x1a")
-    controls = len(_CONTROLS.findall(start))
-    if 0 in data or controls > _MOST_CONTROLS * len(start):
+    if 0 in data or not _is_text(data[:_LOOKED_AT].decode("latin-1")):
         raise UnsupportedFormat(
             f"{name} is no document that docdex reads the text of (it is binary): PDF, DOCX, HTML, e-mail, "
             f"Markdown, plain text, or a picture by OCR."
