@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_WORD = "urn:word"
 _TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 
 
