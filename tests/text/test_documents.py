@@ -119,6 +119,11 @@ def test_a_forwarded_mail_is_part_of_what_a_mail_says() -> None:
     assert "the old one" in only(message.as_bytes())
 
 
+def test_a_mail_whose_parts_cannot_be_told_apart_is_read_as_it_stands() -> None:
+    head = b"From: a@b.c\nTo: d@e.f\nSubject: odd\nContent-Type: multipart/mixed\n\n"
+    assert only(head + b"all the words") == "odd\nall the words"
+
+
 def test_an_encrypted_mail_asks_for_its_key() -> None:
     head = b"From: a@b.c\nTo: d@e.f\nSubject: secret\nMIME-Version: 1.0\n"
     for kind in (b"application/pkcs7-mime; smime-type=enveloped-data", b'multipart/encrypted; boundary="x"'):

@@ -66,7 +66,8 @@ def _lines(message: Message, name: str, limits: Limits, depth: int) -> Iterator[
         if kind == "message/rfc822" and part.is_multipart():
             for inner in _inside(part):
                 yield from _lines(inner, name, limits, depth + 1)
-        elif part.get_content_maintype() == "text" and part.get_content_disposition() != "attachment":
+        # Parts that name no line between them come as one, which is read as it stands.
+        elif part.get_content_maintype() in ("text", "multipart") and not _is_attached(part):
             yield _read_part(part, name, limits)
         else:
             yield f"Attachment: {part.get_filename() or kind}"
@@ -115,6 +116,10 @@ def _content(part: Message) -> bytes:
     """What a part holds that holds no other, without what was done to it for the way."""
     data = part.get_payload(decode=True)
     return data if isinstance(data, bytes) else b""
+
+
+def _is_attached(part: Message) -> bool:
+    return part.get_content_disposition() == "attachment"
 
 
 def _is_signed(part: Message) -> bool:
