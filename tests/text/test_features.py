@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docdex.text.features import features, normalise
+from docdex.text.features import features, has_words, normalise
 
 BASE, SALT, WRAP = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 1 << 64
 
@@ -45,6 +45,7 @@ def test_features_are_those_of_the_plain_rule(text: str) -> None:
     found = features(text)
     assert dict(zip(found.hashes.tolist(), found.counts.tolist(), strict=True)) == plainly(text)
     assert (np.diff(found.hashes.astype(object)) > 0).all()
+    assert has_words(text) == bool(len(found.hashes))
 
 
 def test_features_are_the_same_in_every_process() -> None:

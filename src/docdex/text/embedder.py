@@ -11,6 +11,7 @@ import numpy as np
 from docdex import models
 from docdex.errors import EmptySource, InvalidPassport, MissingExtra, ModelMismatch
 from docdex.text import features, passport
+from docdex.text.features import has_words
 from docdex.text.minilm import MiniLm
 from docdex.text.network import TextNetwork
 
@@ -110,11 +111,6 @@ class TextEmbedder:
                 f"{file} computes another golden vector than its passport says (difference {difference:.2g}, "
                 f"tolerance {golden.tolerance:g}): they cannot be compared with those of other machines."
             )
-
-
-def has_words(text: str) -> bool:
-    """Whether a text has any letter or digit to recognise it by."""
-    return bool(features.normalise(text))
 
 
 def issue_text_passport(file: Path, draft: TextPassport) -> TextPassport:

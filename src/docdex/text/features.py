@@ -49,6 +49,12 @@ def normalise(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
+def has_words(text: str) -> bool:
+    """Whether a text has any letter or digit, and so any feature."""
+    # Nearly always the first character says it; some signs are words only once they are normalised (㎏).
+    return _WORD.search(text) is not None or bool(normalise(text))
+
+
 def features(text: str) -> Features:
     """The features of a text; none where it has no word."""
     words = normalise(text)

