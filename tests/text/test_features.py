@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docdex.text.features import features, has_words, normalise
+from docdex.text.features import LONGEST, features, has_words, normalise
 
 BASE, SALT, WRAP = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 1 << 64
 
@@ -83,6 +83,13 @@ def test_a_text_without_a_word_has_no_feature(text: str) -> None:
 
 def test_words_of_any_script_are_words() -> None:
     assert normalise("Käse 謝謝 счёт ٣٤") == ["käse", "謝謝", "счёт", "٣٤"]
+    assert normalise("हिन्दी, बिल। ใบเสร็จ") == ["हिन्दी", "बिल", "ใบเสร็จ"]
+
+
+def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
+    beginning = "word " * (LONGEST // 5)
+    assert features(beginning + "never").hashes.tolist() == features(beginning).hashes.tolist()
+    assert not has_words(" " * LONGEST + "never")
 
 
 def test_a_word_without_end_is_several_words() -> None:

@@ -35,10 +35,10 @@ def test_a_gzipped_table_is_the_same(table: Path, tmp_path: Path) -> None:
     [
         (b"", "asked for are label and text"),
         (b"name,words\r\na,b\r\n", "asked for are label and text"),
-        (b"label,text\r\n", "no row"),
-        (b"label,text\r\na,\xff\r\n", "no CSV in UTF-8"),
-        (b'label,text\r\na,"b', "no CSV in UTF-8"),
-        (gzip.compress(TABLE.encode())[:-12], "no CSV in UTF-8"),
+        (b"label,text\r\n", "no text with a label"),
+        (b"label,text\r\na,\xff\r\n", "no texts in UTF-8"),
+        (b'label,text\r\na,"b', "no texts in UTF-8"),
+        (gzip.compress(TABLE.encode())[:-12], "no texts in UTF-8"),
     ],
 )
 def test_a_file_of_anything_else_is_one_clear_error(content: bytes, said: str, tmp_path: Path) -> None:
@@ -46,6 +46,13 @@ def test_a_file_of_anything_else_is_one_clear_error(content: bytes, said: str, t
     path.write_bytes(content)
     with pytest.raises(TrainingError, match=rf"bad\.csv.*{said}"):
         read_labelled(path)
+
+
+def test_a_folder_has_a_folder_a_label(tmp_path: Path) -> None:
+    for label, name, text in [("b", "1", "two"), ("a", "2", "one"), ("a", "1", "--")]:
+        (tmp_path / label).mkdir(exist_ok=True)
+        (tmp_path / label / f"{name}.txt").write_text(text, encoding="utf-8")
+    assert read_labelled(tmp_path) == [Labelled("a", "one"), Labelled("b", "two")]
 
 
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:

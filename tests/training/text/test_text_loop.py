@@ -38,6 +38,14 @@ def write_topics(path: Path, count: int, seed: int = 0) -> Path:
     return path
 
 
+def write_pairs(path: Path) -> Path:
+    """Twelve labels of three texts each."""
+    path.parent.mkdir()
+    rows = [f"label{n},word{n} again" for n in range(12) for _ in range(3)]
+    path.write_text("\n".join(["label,text", *rows]), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
 def toml(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"
@@ -121,24 +129,38 @@ def test_a_folder_that_holds_a_run_is_left_alone(toml: Path, tmp_path: Path) -> 
 
 def test_thresholds_are_measured_on_labels_that_no_source_has(tmp_path: Path) -> None:
     """A perfect embedder knows each text's label, so strangers are at zero and all the others right."""
-    rows = [f"label{n},word{n} again" for n in range(12) for _ in range(3)]
-    path = tmp_path / "set" / "texts.csv"
-    path.parent.mkdir()
-    path.write_text("\n".join(["label,text", *rows]), encoding="utf-8")
+    path = write_pairs(tmp_path / "set" / "texts.csv")
 
     def perfect(texts: list[str]) -> np.ndarray:
         return np.eye(12, dtype=np.float32)[[int(text[4:].split()[0]) for text in texts]]
 
-    told = measure(str(path), perfect)
-    assert told["measured"] == {"data": "set", "rank1_of_10": 1.0}
+    told = measure([str(path)], perfect)
+    assert told["measured"] == {"rank1_set_of_10": 1.0}
     assert {row.threshold for row in told["thresholds"]} == {0.0001}
     assert {row.strangers for row in told["thresholds"]} == {6}
+
+
+def test_where_two_sets_ask_for_different_thresholds_the_stricter_is_taken(tmp_path: Path) -> None:
+    paths = [write_pairs(tmp_path / name / "texts.csv") for name in ("apart", "close")]
+
+    in_common = iter([2.0, 4.0])
+
+    def embed(texts: list[str]) -> np.ndarray:
+        """Texts of the second set have more in common."""
+        own = np.eye(12)[[int(text[4:].split()[0]) for text in texts]]
+        vectors = np.hstack([own, np.full((len(texts), 1), next(in_common))])
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    told = measure([str(path) for path in paths], embed)
+    assert {row.data for row in told["thresholds"]} == {"close"}
+    assert told["measured"] == {"rank1_apart_of_10": 1.0, "rank1_close_of_10": 1.0}
+    assert told["default_threshold"] == pytest.approx(16 / 17, abs=1e-3)
 
 
 def test_too_few_labels_to_measure_thresholds_on_are_an_error(tmp_path: Path) -> None:
     path = write_topics(tmp_path / "few.csv", 3)
     with pytest.raises(TrainingError, match=r"3 labels; more than 10"):
-        measure(str(path), lambda texts: np.eye(len(texts), dtype=np.float32))
+        measure([str(path)], lambda texts: np.eye(len(texts), dtype=np.float32))
 
 
 def test_the_command_trains_a_model_of_texts(toml: Path, tmp_path: Path) -> None:
@@ -149,6 +171,11 @@ def test_the_command_trains_a_model_of_texts(toml: Path, tmp_path: Path) -> None
     again = CliRunner().invoke(main, ["train", str(toml), "--run", str(run), "--resume"])
     assert again.exit_code == 2
     assert "takes minutes" in again.output
+
+
+def test_the_committed_config_is_the_one_that_made_the_packaged_model() -> None:
+    made = msgspec.convert(TextEmbedder.open().passport.training["config"], TextConfig)
+    assert read_text_config(ROOT / "configs" / "text.toml") == made
 
 
 def test_the_packaged_config_holds_out_fifty_labels_by_a_fixed_seed() -> None:

@@ -31,10 +31,6 @@ def test_most_words_of_a_view_are_the_texts_own() -> None:
         assert sum(word in own for word in words) >= 0.4 * len(words)
 
 
-def test_without_strength_nothing_changes() -> None:
-    assert all(write_differently(RECEIPT, np.random.default_rng(n), 0) == RECEIPT for n in range(20))
-
-
 def shared(one: str, other: str) -> float:
     """Share of the lines of a document that another has too."""
     lines = set(one.lower().splitlines())
