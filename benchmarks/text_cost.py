@@ -2,10 +2,10 @@
 
     python benchmarks/text_cost.py [--rounds N] [--minilm]
 
-A page is made-up documents (`docdex.training.text.documents`) one below the other, some 2,000 characters;
-a sentence has ten words. `features` is breaking the text up, `vector` all of it. All run in turn on one thread, so
-that noise meets all alike. Times are CPU milliseconds a text, medians. Needs the extra `train`, and with
-`--minilm` the extra `text` and MiniLM's weights (docs/text-model.md).
+A page is made-up documents (`docdex.training.text.documents`) one below the other, some 2,000 characters; a
+sentence has ten words. `features` is breaking the text up, `vector` all of it. All run in turn on one
+thread, so that noise meets all alike. Times are CPU milliseconds a text, medians. Needs the extra `train`,
+and with `--minilm` the extra `text` and MiniLM's weights (docs/text-model.md).
 """
 
 from __future__ import annotations

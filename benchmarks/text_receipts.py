@@ -31,9 +31,9 @@ from docdex.embedder import OnnxEmbedder
 from docdex.evaluation.bootstrap import REPLICATES, interval, resample, shares
 from docdex.evaluation.protocol import CAPTURES, DRAWS, Benchmark, Capture, Instance
 from docdex.evaluation.texts import Figure
-from docdex.evaluation.words import open_ocr, read_through
+from docdex.evaluation.words import read_through
 from docdex.images import read_pages
-from docdex.text import TextEmbedder, has_words
+from docdex.text import TextEmbedder, has_words, open_ocr
 
 SET = "receipts_my"
 EVERY = 10

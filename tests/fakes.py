@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from docdex.contract import Contract
 from docdex.gallery import SqliteGallery
+from docdex.reading import PictureReader
 from docdex.recognizer import Recognizer
 
 TINY = Path(__file__).parent / "data" / "tiny.onnx"
@@ -34,7 +35,7 @@ def noisy(pixels: Pixels, seed: int) -> Pixels:
 class FakeEmbedder:
     """A page of 2 by 2 pixels is its own vector: twelve numbers, 128 taken for zero, made unit length."""
 
-    short_side = 2
+    reader = PictureReader(short_side=2)
     margin = 0.02
 
     def __init__(self, model: str = "f") -> None:

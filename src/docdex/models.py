@@ -20,6 +20,9 @@ from docdex.whole_file import whole_file
 DEFAULT = "base"
 """The packaged model that is used when none is named."""
 
+TEXT_DEFAULT = "text"
+"""The packaged model of texts that is used when none is named; `docdex.text.passport` finds it."""
+
 WEIGHTS = Path(__file__).parent / "weights"
 """Where packaged models are: `NAME.onnx`, each with its passport `NAME.json`."""
 

@@ -11,7 +11,7 @@ from docdex import models
 from docdex.contract import Contract
 from docdex.errors import ModelNotFound
 
-DEFAULT = "text"
+DEFAULT = models.TEXT_DEFAULT
 """The packaged model of texts that is used when none is named."""
 
 SUFFIX = ".npz"
@@ -41,7 +41,12 @@ class TextPassport(models.Promise, frozen=True, forbid_unknown_fields=True, kw_o
     @property
     def contract(self) -> Contract:
         """What vectors of this model share."""
-        return Contract(model=self.digest, preprocess=self.input.version, dimension=self.output.dimension)
+        return Contract(
+            model=self.digest,
+            preprocess=self.input.version,
+            dimension=self.output.dimension,
+            by="text",
+        )
 
 
 def names() -> list[str]:

@@ -73,8 +73,8 @@ class TextOptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run. `kind` says that it is one of texts. Paths may start with a variable of the environment.
 
-    validation: CSV files or folders (`docdex.training.text.corpus.read_labelled`) of labels that no source has:
-    thresholds are measured on them at the end.
+    validation: CSV files or folders (`docdex.training.text.corpus.read_labelled`) of labels that no source
+    has: thresholds are measured on them at the end.
     """
 
     kind: Literal["text"]
