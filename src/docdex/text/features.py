@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 VERSION = 1
 """Part of the contract two vectors share: raised whenever `features` would give other numbers."""
 
+LONGEST = 20_000
+"""Characters of a text that are looked at, four densely printed pages: what a type is shows on its first."""
+
 _LONGEST_WORD = 64
-_WORD = re.compile(rf"[^\W_]{{1,{_LONGEST_WORD}}}")
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u0e31-\u0e4e"
+"""Accents and vowel signs, which Python counts among the letters of no word: Hebrew, Arabic, Indic, Thai."""
+_WORD = re.compile(rf"\w[\w{_MARKS}]{{0,{_LONGEST_WORD - 1}}}")
 """Letters and digits of any script; what is longer counts as several words."""
 _RUNS = (3, 4, 5)
 _BASE = 0x9E3779B97F4A7C15
@@ -41,12 +46,19 @@ class Features(NamedTuple):
 
 
 def normalise(text: str) -> list[str]:
-    """The words of a text: compatibility forms (NFKC) made one, case folded, everything else left out.
+    """The words of a text's beginning: compatibility forms (NFKC) made one, case folded, all else left out.
 
     Python's Unicode tables grow with its version; for characters that Unicode 13 has (Python 3.10), all
     agree.
     """
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    # An underscore is a letter to Python, and a line to fill in on a form.
+    return _WORD.findall(unicodedata.normalize("NFKC", text[:LONGEST]).casefold().replace("_", " "))
+
+
+def has_words(text: str) -> bool:
+    """Whether a text has any letter or digit, and so any feature."""
+    # Nearly always the first character says it; some signs are words only once they are normalised (㎏).
+    return any(map(str.isalnum, text[:LONGEST])) or bool(normalise(text))
 
 
 def features(text: str) -> Features:
@@ -83,10 +95,11 @@ def _runs(spaced: NDArray[np.uint64], space: NDArray[np.bool_]) -> list[NDArray[
 
 
 def _salt(kind: int) -> np.uint64:
-    return np.uint64(kind * _SALT % (1 << 64))
+    salt: np.uint64 = np.uint64(kind * _SALT % (1 << 64))
+    return salt
 
 
 def _mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    return np.asarray(hashes ^ (hashes >> np.uint64(31)), dtype=np.uint64)

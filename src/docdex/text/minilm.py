@@ -50,7 +50,7 @@ class MiniLm:
 
     def embed(self, sentence: str) -> NDArray[np.float32]:
         """Vector (384,) of unit length."""
-        return self.embed_all([sentence])[0]
+        return np.asarray(self.embed_all([sentence])[0])
 
     def embed_all(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (N, 384) of unit length; sentences of as many tokens are computed together."""

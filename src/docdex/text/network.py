@@ -91,7 +91,7 @@ class TextNetwork:
             rows, slots = places(found.hashes[part], len(self.table), len(self.weights))
             amounts = self.weights[slots] * tempered(found.counts[part])
             for one in rows:
-                bag += (amounts * self.scales[one]) @ self.table[one].astype(np.float32)
+                bag += (amounts * self.scales[one]) @ self.table.take(one, axis=0).astype(np.float32)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             centred = bag - bag.mean()
             # How long a text is must not matter, so there is no epsilon here.

@@ -73,14 +73,15 @@ class TextOptimConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TextConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole run. `kind` says that it is one of texts. Paths may start with a variable of the environment.
 
-    validation: CSV of labels that no source has, of which one-sample identification is measured at the end.
+    validation: CSV files or folders (`docdex.training.text.corpus.read_labelled`) of labels that no source
+    has: thresholds are measured on them at the end.
     """
 
     kind: Literal["text"]
     name: str
     sources: Annotated[tuple[TextSource, ...], Meta(min_length=1)]
     licence: str
-    validation: str | None = None
+    validation: tuple[str, ...] = ()
     documents: DocumentsConfig = DocumentsConfig()
     model: TextModelConfig = TextModelConfig()
     loss: LossConfig = LossConfig(start="random")

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from docdex.errors import TrainingError
-from docdex.text.embedder import has_words
+from docdex.text import has_words
 from docdex.training.classes import expand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from docdex.training.text.config import TextSource
+
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +36,37 @@ class Labelled:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """Rows of a CSV file with the header `label,text`, gzipped or not. Texts without a word are left out.
+    """Rows of a CSV file with the header `label,text`, gzipped or not, or files `LABEL/*.txt` of a folder.
 
-    Raises TrainingError for a file that is missing, damaged, of another form, or has no row.
+    All in UTF-8; texts without a word are left out. Raises TrainingError for what is missing, damaged, of
+    another form, or has no text.
     """
-    csv.field_size_limit(sys.maxsize)
     try:
-        content = path.read_bytes()
-        plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        table = csv.DictReader(io.StringIO(plain.decode("utf-8-sig"), newline=""), strict=True)
-        if not {"label", "text"} <= set(table.fieldnames or ()):
-            raise TrainingError(
-                f"{path}: its first line names {table.fieldnames}; asked for are label and text."
-            )
-        rows = [Labelled(row["label"] or "", row["text"] or "") for row in table]
+        rows = list(_read_folder(path) if path.is_dir() else _read_table(path))
     except OSError as error:
         raise TrainingError(f"{path}: no texts that can be read: {error.strerror or error}.") from error
     except (EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise TrainingError(f"{path}: no CSV in UTF-8: {error}.") from error
+        raise TrainingError(f"{path}: no texts in UTF-8: {error}.") from error
     kept = [row for row in rows if row.label and has_words(row.text)]
     if not kept:
-        raise TrainingError(f"{path}: no row with a label and a text.")
+        raise TrainingError(f"{path}: no text with a label.")
     return kept
+
+
+def _read_folder(path: Path) -> Iterator[Labelled]:
+    for file in sorted(path.glob("*/*.txt")):
+        yield Labelled(file.parent.name, file.read_text(encoding="utf-8"))
+
+
+def _read_table(path: Path) -> Iterator[Labelled]:
+    csv.field_size_limit(sys.maxsize)  # else a text of 128 KB is an error
+    content = path.read_bytes()
+    plain = gzip.decompress(content) if content.startswith(_GZIP) else content
+    table = csv.DictReader(io.StringIO(plain.decode("utf-8-sig"), newline=""), strict=True)
+    if not {"label", "text"} <= set(table.fieldnames or ()):
+        raise TrainingError(f"{path}: its first line names {table.fieldnames}; asked for are label and text.")
+    for row in table:
+        yield Labelled(row["label"] or "", row["text"] or "")
 
 
 @dataclass(frozen=True, eq=False)

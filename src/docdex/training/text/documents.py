@@ -28,9 +28,9 @@ _LABELS = (
     "Till", "Qty", "Description", "Price", "Amount", "Unit price", "Discount", "Subtotal", "Total",
     "Total incl. tax", "Rounding", "Cash", "Change", "Card", "Tax", "GST", "VAT", "Tax ID", "Reg. No",
     "Due date", "Order no", "Bank account", "IBAN", "Reference", "Page", "Time", "Item", "Code",
-    "Salesperson", "Signature", "Date of birth", "Place", "Valid until", "Datum", "Nr.", "Kunde", "Betrag", "Summe", "MwSt",
-    "Menge", "Preis", "Montant", "Quantité", "Total TTC", "TVA", "Fecha", "Importe", "IVA", "Data", "Jumlah",
-    "Tarikh",
+    "Salesperson", "Signature", "Date of birth", "Place", "Valid until", "Datum", "Nr.", "Kunde", "Betrag",
+    "Summe", "MwSt", "Menge", "Preis", "Montant", "Quantité", "Total TTC", "TVA", "Fecha", "Importe", "IVA",
+    "Data", "Jumlah", "Tarikh",
 )  # fmt: skip
 _FOOTERS = (
     "Thank you", "Please come again", "Goods sold are not returnable", "Have a nice day",

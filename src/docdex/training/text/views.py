@@ -17,25 +17,25 @@ _LOOK_ALIKE = {
 """What a reader of pictures takes a character for."""
 
 
-def write_differently(text: str, rng: np.random.Generator, strength: float = 1.0) -> str:
+def write_differently(text: str, rng: np.random.Generator) -> str:
     """A text with words left out, lines in another order, letters mistyped or misread, in another case.
 
-    strength: 0 leaves a text as it is, nearly always; 1 changes most texts a little. At least one word stays.
+    At least one word stays.
     """
     lines = text.split("\n")
-    if len(lines) > 2 and rng.random() < 0.3 * strength:
+    if len(lines) > 2 and rng.random() < 0.3:
         lines = _move_lines(lines, rng)
-    if len(lines) > 3 and rng.random() < 0.4 * strength:
+    if len(lines) > 3 and rng.random() < 0.4:
         keep = rng.random(len(lines)) > rng.uniform(0.05, 0.4)
         lines = [line for line, kept in zip(lines, keep, strict=True) if kept] or lines
     words = [line.split() for line in lines]
-    if rng.random() < 0.6 * strength:
+    if rng.random() < 0.6:
         words = _leave_out(words, rng)
-    if rng.random() < 0.3 * strength:
-        rate = rng.uniform(0.01, 0.12)
-        words = [[_misspell(w, rng) if rng.random() < rate * 3 else w for w in line] for line in words]
+    if rng.random() < 0.3:
+        rate = rng.uniform(0.03, 0.36)
+        words = [[_misspell(w, rng) if rng.random() < rate else w for w in line] for line in words]
     written = "\n".join(" ".join(line) for line in words)
-    if rng.random() < 0.15 * strength:
+    if rng.random() < 0.15:
         written = written.upper() if rng.random() < 0.5 else written.lower()
     return written if any(character.isalnum() for character in written) else text
 
