@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Reembedding:
     """What new vectors were made from: source files that are still there unchanged, else thumbnails.
 
-    The thumbnail of a text is its beginning.
+    The thumbnail of a text is its beginning, which is all that a model looks at.
     """
 
     from_sources: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from docdex.errors import InvalidSetting, NoText
+from docdex.text.features import has_words
 
 if TYPE_CHECKING:
     from docdex.images import Encoded
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class TextPage:
     """One side of one document, as what it says.
 
-    text: with at least one letter or digit, of any script. source: the path as given, or "<bytes>", "<text>".
-    number: the page within its source, from 1.
+    text: with at least one letter or digit, of any script, among what a model looks at (`features.LONGEST`).
+    source: the path as given, or "<bytes>", "<text>". number: the page within its source, from 1.
 
     Raises NoText for a text without a word, InvalidSetting for one that is not valid Unicode.
     """
@@ -34,7 +34,7 @@ class TextPage:
             self.text.encode()
         except UnicodeEncodeError as error:
             raise InvalidSetting(f"The text of {self.source} is not valid Unicode: {error}.") from error
-        if not any(map(str.isalnum, unicodedata.normalize("NFKC", self.text))):
+        if not has_words(self.text):
             raise NoText(f"{self.source} page {self.number} has no words: there is nothing to compare it by.")
 
     @property

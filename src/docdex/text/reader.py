@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from docdex.embedder import UPRIGHT
 from docdex.errors import InvalidSetting, NotAGallery
+from docdex.text.features import LONGEST
 from docdex.text.ocr import Ocr, read_words
 from docdex.text.sources import iter_text_pages, read_text_pages
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from docdex.text.embedder import TextEmbedder
     from docdex.text.page import TextPage
 
-KEPT = 20_000
-"""Characters of a page that a gallery keeps: four densely printed pages, 80 KB at most."""
+KEPT = LONGEST
+"""Characters of a page that a gallery keeps, 80 KB at most: all that a model looks at."""
 
 
 @dataclass(frozen=True, slots=True)
