@@ -36,6 +36,7 @@ DRAWS = 5
 SAMPLES = (1, 5, 10)
 
 Embed = Callable[[Sequence[str]], Any]
+Plan = dict[str, list[NDArray[np.int64]]]
 
 
 def main() -> None:
@@ -58,10 +59,14 @@ def main() -> None:
     labels = sorted({row.label for row in rows["test"]})
     galleries = {"unseen": sorted(held_out), "all": labels}
     results = []
-    vectors = {name: embed_rows(embed, rows) for name, embed in peers.items()}
+    planned = plan(rows["train"])
+    vectors = {name: embed_rows(embed, rows, planned) for name, embed in peers.items()}
     for gallery, members in galleries.items():
         for samples in SAMPLES:
-            measured = {name: measure(members, samples, rows, vectors[name], set(held_out)) for name in peers}
+            measured = {
+                name: measure(members, samples, rows["test"], planned, vectors[name], unseen=set(held_out))
+                for name in peers
+            }
             results += list(compared(gallery, samples, members, rows, measured))
     print(
         json.dumps(
@@ -90,22 +95,28 @@ def tfidf(texts: Sequence[str]) -> dict[str, Embed]:
     return {name: TfidfVectorizer(**given).fit(texts).transform for name, given in settings.items()}
 
 
-def chosen(rows: Sequence[Labelled], label: str, draw: int) -> NDArray[np.int64]:
-    """Positions of the rows of a label that a draw registers, the first of them with one sample a label."""
-    found = np.array([number for number, row in enumerate(rows) if row.label == label])
-    return np.random.default_rng([draw, *label.encode()]).permutation(found)[: max(SAMPLES)]
+def plan(train: Sequence[Labelled]) -> Plan:
+    """For each label, the rows that each draw registers, in the order in which more of them are taken."""
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(train):
+        found.setdefault(row.label, []).append(number)
+    return {
+        label: [
+            np.random.default_rng([draw, *label.encode()]).permutation(numbers)[: max(SAMPLES)]
+            for draw in range(DRAWS)
+        ]
+        for label, numbers in found.items()
+    }
 
 
-def embed_rows(embed: Embed, rows: dict[str, list[Labelled]]) -> dict[str, Any]:
+def embed_rows(embed: Embed, rows: dict[str, list[Labelled]], planned: Plan) -> dict[str, Any]:
     """Vectors of probes, strangers, and of the rows of the train file that any draw registers."""
-    train = rows["train"]
-    labels = sorted({row.label for row in train})
-    used = np.unique(np.concatenate([chosen(train, label, d) for label in labels for d in range(DRAWS)]))
-    place = np.full(len(train), -1)
+    used = np.unique(np.concatenate([numbers for draws in planned.values() for numbers in draws]))
+    place = np.full(len(rows["train"]), -1)
     place[used] = np.arange(len(used))
     return {
         "place": place,
-        "train": embed([train[number].text for number in used]),
+        "train": embed([rows["train"][number].text for number in used]),
         "test": embed([row.text for row in rows["test"]]),
         "oos_test": embed([row.text for row in rows["oos_test"]]),
     }
@@ -114,16 +125,19 @@ def embed_rows(embed: Embed, rows: dict[str, list[Labelled]]) -> dict[str, Any]:
 def measure(
     members: Sequence[str],
     samples: int,
-    rows: dict[str, list[Labelled]],
+    test: Sequence[Labelled],
+    planned: Plan,
     vectors: dict[str, Any],
+    *,
     unseen: set[str],
 ) -> Replicates:
     """Figures of one recogniser in a gallery of these labels."""
-    asked = np.array([number for number, row in enumerate(rows["test"]) if row.label in set(members)])
-    labels = np.array([members.index(rows["test"][number].label) for number in asked])
+    numbers = {label: number for number, label in enumerate(members)}
+    asked = np.array([number for number, row in enumerate(test) if row.label in numbers])
+    labels = np.array([numbers[test[number].label] for number in asked])
     draws = []
     for draw in range(DRAWS):
-        registered = [chosen(rows["train"], label, draw)[:samples] for label in members]
+        registered = [planned[label][draw][:samples] for label in members]
         places = vectors["place"][np.concatenate(registered)]
         of = np.repeat(np.arange(len(members)), [len(found) for found in registered])
         draws.append(
