@@ -24,6 +24,9 @@ from click.testing import CliRunner
 from docdex import errors, models
 from docdex.calibration import pages_needed
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also for whoever loads this file by its path
+import text_tables
+
 if TYPE_CHECKING:
     from docdex.evaluation import PeerResult
 
@@ -455,6 +458,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "published": write_published,
     "recipe": write_recipe,
     "results": write_results,
+    "text": text_tables.write,
     "thresholds": write_thresholds,
 }
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from docdex.images import Limits, Page, Refusal
     from docdex.recognizer import Recognizer
     from docdex.registration import Registration
+    from docdex.text import TextPage
 
     __version__: str
 
@@ -35,6 +36,7 @@ __all__ = [
     "Recognizer",
     "Refusal",
     "Registration",
+    "TextPage",
     "__version__",
 ]
 
@@ -48,6 +50,7 @@ _ROOMS = {
     "Recognizer": "docdex.recognizer",
     "Refusal": "docdex.images",
     "Registration": "docdex.registration",
+    "TextPage": "docdex.text",
 }
 
 

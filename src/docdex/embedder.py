@@ -12,8 +12,9 @@ import onnxruntime
 
 from docdex import models
 from docdex.errors import DeviceUnavailable, InvalidPassport, InvalidSetting, ModelError, ModelMismatch
-from docdex.images import Page, Refusal
+from docdex.images import Refusal
 from docdex.preprocess import VERSION, View, cut_margins, squeeze, top_square
+from docdex.reading import PictureReader
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from docdex.contract import Contract
+    from docdex.reading import AnyPage, Reader
 
 # Some builds of ONNX Runtime report to their maker unless told not to; documents are nobody's business.
 onnxruntime.disable_telemetry_events()
@@ -34,8 +36,8 @@ ROTATIONS = (0, 90, 180, 270)
 _PAGES_AT_ONCE = 8
 """Pages read before they are embedded together; with four rotations they fill one run of the model."""
 
-_PIXELS_AT_ONCE = 32_000_000
-"""Pages of a batch hold hardly more than this, and a page: about 100 MB, whatever sizes come."""
+_SIZE_AT_ONCE = 32_000_000
+"""Pages of a batch hold hardly more pixels than this, and a page: about 100 MB, whatever sizes come."""
 
 _INPUTS_AT_ONCE = 32
 """Bounds memory whatever the batch: 32 inputs of 128 px take 6 MB, the maps between layers more."""
@@ -45,8 +47,13 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _GOLDEN_TOLERANCE = 1e-3
 
 
+def rotations_of(contract: Contract, *, wanted: bool = True) -> tuple[int, ...]:
+    """The rotations to try: a picture may lie in four ways, a text in one. wanted: whether to try any."""
+    return ROTATIONS if wanted and contract.by == "picture" else UPRIGHT
+
+
 class Embedder(Protocol):
-    """Whatever turns pages into vectors, and what its similarities mean before anybody calibrates."""
+    """Whatever turns pages into vectors, how it gets them, and what its similarities mean uncalibrated."""
 
     @property
     def contract(self) -> Contract:
@@ -54,8 +61,8 @@ class Embedder(Protocol):
         ...
 
     @property
-    def short_side(self) -> int:
-        """Pixels that a page's short side must keep when it is decoded; more add nothing to the vector."""
+    def reader(self) -> Reader:
+        """What reads pages for it, and keeps of them what is needed to embed them again."""
         ...
 
     def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
@@ -68,9 +75,9 @@ class Embedder(Protocol):
         ...
 
     def embed(
-        self, pages: Sequence[NDArray[np.uint8]], *, rotations: tuple[int, ...] = UPRIGHT
+        self, contents: Sequence[Any], /, *, rotations: tuple[int, ...] = UPRIGHT
     ) -> NDArray[np.float32]:
-        """Vectors of unit length: (N, R, D) for N pages (H, W, 3) uint8 RGB and R rotations."""
+        """Vectors of unit length: (N, R, D) for N pages, as its reader gives them, and R rotations."""
         ...
 
 
@@ -120,6 +127,11 @@ class OnnxEmbedder:
         12-megapixel photo may be read at an eighth.
         """
         return self.passport.input.side * 7 // 3
+
+    @property
+    def reader(self) -> PictureReader:
+        """Reads pages as pixels, no larger than needed."""
+        return PictureReader(self.short_side)
 
     def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
         """Cosine below which nothing is claimed in a gallery of that many labels, without a calibration."""
@@ -217,27 +229,27 @@ def _top_after(page: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
 class Embedded:
     """A page with its vectors: (R, D) float32 of unit length, one for each rotation asked for."""
 
-    page: Page
+    page: AnyPage
     vectors: NDArray[np.float32]
 
 
 def embed_batches(
-    embedder: Embedder, pages: Iterable[Page | Refusal], *, rotations: tuple[int, ...] = UPRIGHT
+    embedder: Embedder, pages: Iterable[AnyPage | Refusal], *, rotations: tuple[int, ...] = UPRIGHT
 ) -> Iterator[list[Embedded | Refusal]]:
-    """Embed a stream of pages in order, in batches of few pages and bounded pixels; refusals pass through."""
+    """Embed a stream of pages in order, in batches of few pages and bounded size; refusals pass through."""
     for batch in _batches(pages):
-        pixels = [item.pixels for item in batch if isinstance(item, Page)]
-        vectors = iter(embedder.embed(pixels, rotations=rotations))
-        yield [Embedded(item, next(vectors)) if isinstance(item, Page) else item for item in batch]
+        contents = [item.content for item in batch if not isinstance(item, Refusal)]
+        vectors = iter(embedder.embed(contents, rotations=rotations))
+        yield [item if isinstance(item, Refusal) else Embedded(item, next(vectors)) for item in batch]
 
 
-def _batches(pages: Iterable[Page | Refusal]) -> Iterator[list[Page | Refusal]]:
-    batch: list[Page | Refusal] = []
+def _batches(pages: Iterable[AnyPage | Refusal]) -> Iterator[list[AnyPage | Refusal]]:
+    batch: list[AnyPage | Refusal] = []
     held = 0
     for item in pages:
         batch.append(item)
-        held += item.pixels.size // 3 if isinstance(item, Page) else 0
-        if len(batch) == _PAGES_AT_ONCE or held >= _PIXELS_AT_ONCE:
+        held += 0 if isinstance(item, Refusal) else item.size
+        if len(batch) == _PAGES_AT_ONCE or held >= _SIZE_AT_ONCE:
             yield batch
             batch, held = [], 0
     if batch:

@@ -52,16 +52,17 @@ class EmptySource(InputError):
 
 
 class UnsupportedFormat(InputError):
-    """Bytes that are no image or PDF that docdex reads, whatever the file is called.
+    """Bytes that are no document that docdex reads, whatever the file is called.
 
-    Convert it to JPEG, PNG, TIFF or PDF; HEIC needs the extra `heic`.
+    Convert it to JPEG, PNG, TIFF or PDF; HEIC needs the extra `heic`. By text, convert it to PDF, DOCX, HTML
+    or plain text.
     """
 
     code = "unsupported-format"
 
 
 class DamagedSource(InputError):
-    """An image or PDF that starts like one but is truncated or broken inside.
+    """A file that starts like an image, PDF or DOCX but is truncated or broken inside.
 
     Fetch it again, or open it in another program and save it anew.
     """
@@ -70,18 +71,19 @@ class DamagedSource(InputError):
 
 
 class PageTooLarge(InputError):
-    """More pixels than the limit, seen before they are decoded.
+    """More pixels than the limit, seen before they are decoded, or more characters.
 
-    Shrink it, or raise the limit: `--max-megapixels`, `Limits(pixels=…)`.
+    Shrink it, or raise the limit: `--max-megapixels`, `Limits(pixels=…)`, by text `--max-characters`,
+    `Limits(characters=…)`.
     """
 
     code = "page-too-large"
 
 
 class SourceTooLarge(InputError):
-    """More bytes than the limit.
+    """More bytes than the limit, in a file or packed in it.
 
-    Split it, or raise the limit: `--max-megabytes`, `Limits(bytes=…)`.
+    Split it, or raise the limit: `--max-megabytes`, `Limits(bytes=…)`, `Limits(unpacking=…)`.
     """
 
     code = "source-too-large"
@@ -97,12 +99,21 @@ class TooManyPages(InputError):
 
 
 class PasswordProtected(InputError):
-    """A PDF that asks for a password.
+    """A PDF or DOCX that asks for a password, or an e-mail that is encrypted.
 
     Save a copy without the password.
     """
 
     code = "password-protected"
+
+
+class NoText(InputError):
+    """A page without a word on it, where words are what pages are compared by.
+
+    Leave it out, or compare pages by how they look: `--by picture`, `by="picture"`.
+    """
+
+    code = "no-text"
 
 
 class PageOutOfRange(InputError):

@@ -10,12 +10,13 @@ import numpy as np
 from docdex.decision import Match, decide, is_complete, rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import InvalidSetting
-from docdex.images import Page, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from docdex.gallery import Gallery, Hit
+    from docdex.images import Refusal
+    from docdex.reading import AnyPage
 
 _DEPTH = 8
 """Labels asked for at first; more only when that many are within the margin of the best."""
@@ -46,12 +47,12 @@ class Inquiry:
                 f"The margin {self.margin:g} is no difference of cosines: give one from 0 to 2."
             )
 
-    def answer(self, page: Page) -> Match:
+    def answer(self, page: AnyPage) -> Match:
         """The answer to one page."""
-        vectors = self.embedder.embed([page.pixels], rotations=self.rotations)[0]
+        vectors = self.embedder.embed([page.content], rotations=self.rotations)[0]
         return self._match([Embedded(page, vectors)])[0]
 
-    def answer_all(self, pages: Iterable[Page | Refusal]) -> Iterator[Match | Refusal]:
+    def answer_all(self, pages: Iterable[AnyPage | Refusal]) -> Iterator[Match | Refusal]:
         """The answers to a stream of pages, in order; refusals pass through."""
         for batch in embed_batches(self.embedder, pages, rotations=self.rotations):
             matches = iter(self._match([item for item in batch if isinstance(item, Embedded)]))

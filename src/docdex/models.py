@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,6 +19,9 @@ from docdex.whole_file import whole_file
 
 DEFAULT = "base"
 """The packaged model that is used when none is named."""
+
+TEXT_DEFAULT = "text"
+"""The packaged model of texts that is used when none is named; `docdex.text.passport` finds it."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where packaged models are: `NAME.onnx`, each with its passport `NAME.json`."""
@@ -44,12 +47,13 @@ class ModelOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The vector a model gives for a page made by rule, to see on every machine that it computes the same.
+    """The vector a model gives for an input made by rule, to see on every machine that it computes the same.
 
-    rule: which page (`golden_page`). vector: all its numbers. tolerance: largest difference in any of them.
+    rule: which page (`golden_page`) or text (`docdex.text.passport.GOLDEN_TEXT`). vector: all its numbers.
+    tolerance: largest difference in any of them.
     """
 
-    rule: Literal["gradient-checker"]
+    rule: Literal["gradient-checker", "receipt"]
     vector: tuple[float, ...]
     tolerance: float
 
@@ -71,10 +75,10 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str
 
 
-class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a model file promises.
+class Promise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every model file promises, whatever it looks at.
 
-    digest: hex SHA-256 of the ONNX file. training: how it was made (config, data, minutes, seeds). measured:
+    digest: hex SHA-256 of the model file. training: how it was made (config, data, minutes, seeds). measured:
     tables of results. default_fpr: the rate per probe that decisions aim at where the user has not
     calibrated; `thresholds` says what it takes. default_threshold: used where `thresholds` has no row for it.
     default_margin: a difference of similarities.
@@ -82,7 +86,6 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     name: str
     digest: str
-    input: ModelInput
     output: ModelOutput
     golden: Golden
     licence: str
@@ -92,15 +95,6 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     training: dict[str, Any] = {}
     measured: dict[str, Any] = {}
     thresholds: tuple[Threshold, ...] = ()
-
-    @property
-    def contract(self) -> Contract:
-        """What vectors of this model share."""
-        return Contract(
-            model=self.digest,
-            preprocess=self.input.preprocess,
-            dimension=self.output.dimension * len(self.input.views),
-        )
 
     def threshold_for(self, labels: int, rotations: tuple[int, ...]) -> float:
         """Cosine below which nothing is claimed in a gallery of that many labels, before any calibration.
@@ -126,6 +120,24 @@ class Passport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             slope = (thresholds[-1] - thresholds[-2]) / (sizes[-1] - sizes[-2])
             return float(min(thresholds[-1] + slope * (size - sizes[-1]), 1.0))
         return float(np.interp(size, sizes, thresholds))
+
+
+class Passport(Promise, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a model of pages promises, an ONNX file."""
+
+    input: ModelInput
+
+    @property
+    def contract(self) -> Contract:
+        """What vectors of this model share."""
+        return Contract(
+            model=self.digest,
+            preprocess=self.input.preprocess,
+            dimension=self.output.dimension * len(self.input.views),
+        )
+
+
+PromiseT = TypeVar("PromiseT", bound=Promise)
 
 
 @dataclass(frozen=True)
@@ -173,12 +185,7 @@ def load(model: str | os.PathLike[str] = DEFAULT) -> Model:
     path = find(model)
     passport = read_passport(path)
     content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != passport.digest:
-        raise ModelMismatch(
-            f"{path} has SHA-256 {digest[:12]}…, its passport says {passport.digest[:12]}…: it was "
-            f"changed or damaged. Restore it, or issue a new passport."
-        )
+    require_digest(content, passport, path)
     return Model(path, passport, content)
 
 
@@ -189,22 +196,42 @@ def passport_path(onnx: Path) -> Path:
 
 def read_passport(onnx: Path) -> Passport:
     """The passport of a model file. Raises `InvalidPassport` when missing, malformed or inconsistent."""
-    path = passport_path(onnx)
-    try:
-        passport = msgspec.json.decode(path.read_bytes(), type=Passport)
-    except OSError as error:
-        raise InvalidPassport(f"{onnx} has no passport {path.name} beside it that can be read.") from error
-    except msgspec.MsgspecError as error:
-        raise InvalidPassport(f"{path} is no passport: {error}") from error
-    if len(passport.golden.vector) != passport.contract.dimension:
-        raise InvalidPassport(
-            f"{path} promises {passport.contract.dimension} dimensions, its golden vector has "
-            f"{len(passport.golden.vector)}."
-        )
+    passport = read_promise(onnx, Passport)
+    require_golden(passport, passport.contract.dimension, onnx)
     return passport
 
 
-def write_passport(passport: Passport, onnx: Path) -> Path:
+def read_promise(file: Path, kind: type[PromiseT]) -> PromiseT:
+    """The passport of a model file of any kind. Raises `InvalidPassport` when missing or malformed."""
+    path = passport_path(file)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise InvalidPassport(f"{file} has no passport {path.name} beside it that can be read.") from error
+    except msgspec.MsgspecError as error:
+        raise InvalidPassport(f"{path} is no passport: {error}") from error
+
+
+def require_golden(passport: Promise, dimension: int, file: Path) -> None:
+    """Raise `InvalidPassport` unless the golden vector is as long as the passport says vectors are."""
+    if len(passport.golden.vector) != dimension:
+        raise InvalidPassport(
+            f"{passport_path(file)} promises {dimension} dimensions, its golden vector has "
+            f"{len(passport.golden.vector)}."
+        )
+
+
+def require_digest(content: bytes, passport: Promise, path: Path) -> None:
+    """Raise `ModelMismatch` unless a file's content is what its passport is for."""
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != passport.digest:
+        raise ModelMismatch(
+            f"{path} has SHA-256 {digest[:12]}…, its passport says {passport.digest[:12]}…: it was "
+            f"changed or damaged. Restore it, or issue a new passport."
+        )
+
+
+def write_passport(passport: Promise, onnx: Path) -> Path:
     """Write a passport beside its model file, whole or not at all; its path."""
     path = passport_path(onnx)
     with whole_file(path) as partial:

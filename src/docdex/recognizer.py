@@ -7,33 +7,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from docdex import health, models, transfer
+from docdex import health, transfer
 from docdex.calibration import Calibration
-from docdex.contract import require_same
+from docdex.contract import By, require_same
 from docdex.decision import Match
-from docdex.embedder import ROTATIONS, UPRIGHT, Embedder, OnnxEmbedder
-from docdex.errors import (
-    GalleryNotFound,
-    InvalidSetting,
-    LabelTaken,
-    RegistrationRefused,
-    UnknownLabel,
-)
+from docdex.embedder import Embedder, rotations_of
+from docdex.errors import GalleryError, GalleryNotFound, InvalidSetting, RegistrationRefused
 from docdex.gallery import Entry, Gallery, LabelCount, Sample, SqliteGallery
-from docdex.images import Limits, Page, PageSource, Refusal, iter_pages, read_pages
+from docdex.images import Limits, Refusal
 from docdex.inquiry import Inquiry
-from docdex.labels import is_within, parse
+from docdex.opening import open_embedder
 from docdex.reembedding import Reembedding, reembed
 from docdex.registration import Registration, draft_samples, label_tree, refuse_all, write_by_rules
+from docdex.relabelling import find_samples, move_label
 from docdex.strangers import CalibrationReport, calibrate, keeping_calibration, read_calibration
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-Sources: TypeAlias = "PageSource | Iterable[PageSource]"
-"""Any number of files, folders, PDFs, bytes, arrays or images."""
+    from docdex.reading import AnyPage, Source, Sources
 
 _DRAFTS_AT_ONCE = 64
 """Samples of one transaction where a batch need not be all or nothing."""
@@ -73,24 +67,30 @@ class Recognizer:
         cls,
         path: str | os.PathLike[str],
         *,
-        model: str | os.PathLike[str] = models.DEFAULT,
+        by: By | None = None,
+        model: str | os.PathLike[str] | None = None,
         device: str = "cpu",
         threads: int = 1,
         limits: Limits | None = None,
     ) -> Recognizer:
         """A recogniser on the gallery file `path`.
 
-        model: name of a packaged model, or path of an ONNX file with its passport. device: `cpu` or `cuda`.
-        threads: of one run of the model. limits: what pages are refused for their size.
+        by: compare pages by how they look (`picture`) or by what they say (`text`); not given, as the model
+        does, or else the gallery, or else by picture. model: name of a packaged model, or path of a model
+        file with its passport; not given, the default of the kind. device: `cpu` or `cuda`. threads: of one
+        run of the model. limits: what pages are refused for their size.
         """
 
         def open_gallery(create: bool) -> Gallery:
             contract = recognizer.embedder.contract if create else None
             return SqliteGallery.open(path, contract, create=create)
 
-        recognizer = cls(
-            open_gallery, lambda: OnnxEmbedder.open(model, device=device, threads=threads), limits=limits
-        )
+        def open_model() -> Embedder:
+            # A model that is named says itself what it is.
+            kind = by or (recognizer._kept_kind() if model is None else None)
+            return open_embedder(model, by=kind, device=device, threads=threads)
+
+        recognizer = cls(open_gallery, open_model, limits=limits)
         return recognizer
 
     def close(self) -> None:
@@ -170,7 +170,7 @@ class Recognizer:
 
     def recognize(
         self,
-        source: PageSource,
+        source: Source,
         *,
         pages: str | None = None,
         top: int = 5,
@@ -188,7 +188,7 @@ class Recognizer:
         `GalleryNotFound`, `ContractMismatch`.
         """
         inquiry = self._inquire(top, rotations, threshold, margin)
-        found = read_pages(source, limits=self._limits, pages=pages, short_side=self.embedder.short_side)
+        found = self.embedder.reader.read_pages(source, limits=self._limits, pages=pages)
         page = next(found)
         if next(found, None) is not None:
             raise InvalidSetting(
@@ -220,7 +220,7 @@ class Recognizer:
 
         Where there is no calibration, trying rotations or not may make a small difference; this is with.
         """
-        return self._threshold(ROTATIONS)
+        return self._threshold(rotations_of(self.embedder.contract))
 
     # Calibrating
 
@@ -240,7 +240,7 @@ class Recognizer:
         Raises `TooFewPages` with the number needed, and `CalibrationError` where no threshold can be
         measured; the gallery then keeps what it had.
         """
-        turns = ROTATIONS if rotations else UPRIGHT
+        turns = rotations_of(self.embedder.contract, wanted=rotations)
         return calibrate(
             self._comparable(),
             self.embedder,
@@ -264,7 +264,7 @@ class Recognizer:
             contract=self.gallery.contract,
             samples=self.gallery.count(),
             version=self.gallery.version,
-            rotations=ROTATIONS if rotations else UPRIGHT,
+            rotations=rotations_of(self.gallery.contract, wanted=rotations),
         )
 
     # Looking after the gallery
@@ -275,10 +275,7 @@ class Recognizer:
 
     def samples(self, label: str | None = None) -> list[Entry]:
         """The samples at and below a label, or all. Raises `UnknownLabel` when there are none."""
-        found = list(self.gallery.entries(within=None if label is None else parse(label)))
-        if label is not None and not found:
-            raise UnknownLabel(f"No sample is registered as '{label}' or below it.")
-        return found
+        return find_samples(self.gallery, label)
 
     def rename(self, old: str, new: str, *, merge: bool = False) -> int:
         """Move a label with all below it; the number of samples moved.
@@ -286,15 +283,8 @@ class Recognizer:
         merge: allow it although `new`, or a label below it, has samples already; otherwise `LabelTaken` is
         raised.
         """
-        old, new = parse(old), parse(new)
         with self._changing, keeping_calibration(self.gallery):
-            moved = {entry.id: parse(new + entry.label[len(old) :]) for entry in self.samples(old)}
-            taken = [
-                label for label, _ in self.labels() if is_within(label, new) and not is_within(label, old)
-            ]
-            if taken and not merge:
-                raise LabelTaken(f"'{taken[0]}' has samples already: choose another label, or merge the two.")
-            return self.gallery.relabel(moved)
+            return move_label(self.gallery, old, new, merge=merge)
 
     def remove(self, label: str) -> int:
         """Remove all samples at and below a label; how many. Raises `UnknownLabel` when there are none."""
@@ -335,8 +325,15 @@ class Recognizer:
 
     # Inside
 
-    def _read(self, sources: Sources, pages: str | None) -> Iterator[Page | Refusal]:
-        return iter_pages(sources, limits=self._limits, pages=pages, short_side=self.embedder.short_side)
+    def _read(self, sources: Sources, pages: str | None) -> Iterator[AnyPage | Refusal]:
+        return self.embedder.reader.iter_pages(sources, limits=self._limits, pages=pages)
+
+    def _kept_kind(self) -> By | None:
+        """By what the gallery compares pages; `None` if there is none that says it."""
+        try:
+            return self.gallery.contract.by
+        except GalleryError:
+            return None
 
     def _get_gallery(self, *, create: bool) -> Gallery:
         with self._opening:
@@ -389,7 +386,7 @@ class Recognizer:
         return self._counted[1]
 
     def _inquire(self, top: int, rotations: bool, threshold: float | None, margin: float | None) -> Inquiry:
-        turns = ROTATIONS if rotations else UPRIGHT
+        turns = rotations_of(self.embedder.contract, wanted=rotations)
         return Inquiry(
             gallery=self._comparable(),
             embedder=self.embedder,

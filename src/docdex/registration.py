@@ -17,14 +17,15 @@ import numpy as np
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import ConflictingSample, InvalidLabel, RegistrationRefused
 from docdex.gallery import Entry, Gallery, Sample
-from docdex.images import Page, Refusal, find_files
+from docdex.images import Refusal, find_files
 from docdex.labels import contradicts, parse
-from docdex.thumbnails import make_thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from docdex.reading import AnyPage, Reader
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ def label_tree(folder: str | os.PathLike[str]) -> list[tuple[str, Path]]:
 
 
 def draft_samples(
-    items: Iterable[tuple[str, T]], read: Callable[[T], Iterator[Page | Refusal]], embedder: Embedder
+    items: Iterable[tuple[str, T]], read: Callable[[T], Iterator[AnyPage | Refusal]], embedder: Embedder
 ) -> Iterator[Sample | Refusal]:
     """Samples without an id of all pages that are to be registered, in order.
 
@@ -91,8 +92,9 @@ def draft_samples(
     """
     labels: deque[str] = deque()
 
-    def pages() -> Iterator[Page | Refusal]:
+    def pages() -> Iterator[AnyPage | Refusal]:
         for text, sources in items:
+            found: Iterator[AnyPage | Refusal]
             try:
                 label = parse(text)
                 found = read(sources)
@@ -105,7 +107,7 @@ def draft_samples(
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     for item in chain.from_iterable(embed_batches(embedder, pages())):
         label = labels.popleft()
-        yield item if isinstance(item, Refusal) else _draft(label, item, now)
+        yield item if isinstance(item, Refusal) else _draft(label, item, embedder.reader, now)
 
 
 def plan(drafts: Sequence[Sample], gallery: Gallery, *, threshold: float, allow_conflict: bool) -> Plan:
@@ -171,7 +173,7 @@ def refuse_all(refusals: Sequence[Refusal]) -> RegistrationRefused:
     )
 
 
-def _draft(label: str, item: Embedded, time: str) -> Sample:
+def _draft(label: str, item: Embedded, reader: Reader, time: str) -> Sample:
     return Sample(
         id="",
         label=label,
@@ -181,7 +183,7 @@ def _draft(label: str, item: Embedded, time: str) -> Sample:
         page=item.page.number,
         time=time,
         vector=item.vectors[0],
-        thumbnail=make_thumbnail(item.page.pixels),
+        thumbnail=reader.keep(item.page.content),
     )
 
 

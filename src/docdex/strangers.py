@@ -13,12 +13,13 @@ from docdex.calibration import Calibration, find_threshold
 from docdex.decision import rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import CalibrationError, TooFewPages
-from docdex.images import Page, Refusal
+from docdex.images import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from docdex.gallery import Gallery
+    from docdex.reading import AnyPage
 
 _SETTING = "calibration"
 
@@ -69,7 +70,7 @@ class CalibrationReport:
 def calibrate(
     gallery: Gallery,
     embedder: Embedder,
-    pages: Iterable[Page | Refusal],
+    pages: Iterable[AnyPage | Refusal],
     *,
     target_fpr: float,
     rotations: tuple[int, ...],
@@ -124,7 +125,7 @@ def keeping_calibration(gallery: Gallery) -> Iterator[None]:
 
 
 def measure(
-    gallery: Gallery, embedder: Embedder, pages: Iterable[Page | Refusal], *, rotations: tuple[int, ...]
+    gallery: Gallery, embedder: Embedder, pages: Iterable[AnyPage | Refusal], *, rotations: tuple[int, ...]
 ) -> Measurement:
     """Compare each page with the gallery in all `rotations`, once each, samples of the gallery left out.
 
@@ -134,9 +135,9 @@ def measure(
     repeated: list[PageName] = []
     seen: set[str] = set()
 
-    def wanted() -> Iterator[Page | Refusal]:
+    def wanted() -> Iterator[AnyPage | Refusal]:
         for page in pages:
-            if isinstance(page, Page):
+            if not isinstance(page, Refusal):
                 name = PageName(page.source, page.number)
                 if gallery.find_digest(page.digest):
                     registered.append(name)

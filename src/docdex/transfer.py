@@ -5,7 +5,7 @@ The file is a ZIP archive:
     manifest.json     {"docdex": 1, "contract": {"model", "preprocess", "dimension"}, "samples": N}
     samples.jsonl     N lines of {"id", "label", "digest", "source", "page", "time"}
     vectors.npy       float32 (N, dimension), row i belongs to line i
-    thumbnails/0.jpg  of line 0, and so on
+    thumbnails/0.jpg  of line 0, and so on; of texts thumbnails/0.txt
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _write_members(gallery: Gallery, archive: zipfile.ZipFile) -> int:
     # A ZIP takes one member at a time, and the samples come once: two of the three wait beside it.
     with TemporaryFile() as lines, TemporaryFile() as vectors:
         for sample in gallery.scan():
-            archive.writestr(f"thumbnails/{number}.jpg", sample.thumbnail)
+            archive.writestr(_thumbnail(number, gallery.contract), sample.thumbnail)
             entry = {name: getattr(sample, name) for name in Entry.__struct_fields__}
             lines.write(msgspec.json.encode(entry) + b"\n")
             vectors.write(sample.vector.astype("<f4").tobytes())
@@ -115,10 +115,15 @@ def _read_samples(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> I
                     page=entry.page,
                     time=entry.time,
                     vector=np.frombuffer(row, "<f4", manifest.contract.dimension).astype(np.float32),
-                    thumbnail=_read_member(archive, f"thumbnails/{number}.jpg"),
+                    thumbnail=_read_member(archive, _thumbnail(number, manifest.contract)),
                 )
     except (OSError, DocdexError, *_DAMAGES) as error:
         raise NotAGallery(f"{path} is a damaged export: {error}") from error
+
+
+def _thumbnail(number: int, contract: Contract) -> str:
+    """The member that has the thumbnail of a line."""
+    return f"thumbnails/{number}.{'txt' if contract.by == 'text' else 'jpg'}"
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:

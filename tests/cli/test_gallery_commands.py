@@ -52,7 +52,12 @@ def test_info_says_what_the_gallery_holds(run: Run, tiny: Path) -> None:
     said = json.loads(run("gallery info --json").stdout)
     passport = models.read_passport(tiny)
     assert (said["path"], said["samples"], said["labels"]) == ("docdex.db", 2, 2)
-    assert said["contract"] == {"model": passport.digest, "preprocess": preprocess.VERSION, "dimension": 32}
+    assert said["contract"] == {
+        "model": passport.digest,
+        "preprocess": preprocess.VERSION,
+        "dimension": 32,
+        "by": "picture",
+    }
     assert (said["calibration"], said["doubts"]) == (None, [])
     assert "samples: 2 of 2 labels" in run("gallery info").stdout
 
@@ -126,7 +131,7 @@ def test_the_doctor_names_what_is_broken(run: Run, tiny: Path, tmp_path: Path) -
 
 def test_the_doctor_tells_a_gallery_of_another_model(run: Run, other_model: Path) -> None:
     said = run("doctor --model", other_model, code=1).stdout
-    assert "contract\tfault\tThe gallery holds vectors of model" in said
+    assert "contract\tfault\tThe gallery holds vectors of picture model" in said
 
 
 def test_the_doctor_misses_no_gallery_that_was_never_made(dex: Run) -> None:

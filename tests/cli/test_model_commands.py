@@ -33,9 +33,9 @@ def packaged(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_packaged_models_are_listed_and_the_default_is_marked(run: Run) -> None:
     digest = models.load().passport.digest
     row = run("model list").stdout.rstrip("\n").split("\t")
-    assert row == [models.DEFAULT, "32", "64 px", "CC0-1.0", digest[:12], "default"]
+    assert row == [models.DEFAULT, "32", "64 px", "CC0-1.0", digest[:12], "by picture"]
     listed = json.loads(run("model list --json").stdout)
-    assert listed == {"name": models.DEFAULT, "digest": digest, "default": True}
+    assert listed == {"name": models.DEFAULT, "by": "picture", "digest": digest, "default": True}
 
 
 def test_info_tells_what_the_passport_promises(run: Run, packaged: Path) -> None:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def check(dex: Recognizer, as_json: bool, threshold: float | None) -> None:
     """Find what will confuse answers.
 
-    A duplicate is a pair of labels that hold what looks like the same picture; a look-alike is a pair that
-    contradict each other and have samples at least as near as the threshold; lonely is a label with a single
-    sample, which is enough, but the first place to add one.
+    A duplicate is a pair of labels that hold what looks like the same picture, or reads like the same text; a
+    look-alike is a pair that contradict each other and have samples at least as near as the threshold; lonely
+    is a label with a single sample, which is enough, but the first place to add one.
 
     A pipe gets tab-separated lines: finding, label, other label, similarity; - is nothing.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 import msgspec
@@ -17,6 +17,10 @@ from docdex.contract import require_same
 from docdex.embedder import OnnxEmbedder
 from docdex.errors import ContractMismatch, DocdexError, GalleryNotFound
 from docdex.recognizer import Recognizer
+from docdex.text import ByText
+
+if TYPE_CHECKING:
+    from docdex.contract import By
 
 _PACKAGES = (
     "docdex",
@@ -28,7 +32,7 @@ _PACKAGES = (
     "click",
     "rich",
 )
-_EXTRAS = {"heic": "pillow-heif", "train": "torch"}
+_EXTRAS = {"heic": "pillow-heif", "ocr": "rapidocr", "text": "chardet", "train": "torch"}
 """The package by which an extra is known to be installed."""
 
 
@@ -44,7 +48,9 @@ class Finding(msgspec.Struct, frozen=True):
 @json_option
 @gallery_option
 @model_options
-def doctor(as_json: bool, gallery: str, model: str, device: str, threads: int) -> None:
+def doctor(
+    *, as_json: bool, gallery: str, by: By | None, model: str | None, device: str, threads: int
+) -> None:
     """Say whether everything works here: versions, model, gallery.
 
     The model is loaded and must give its golden vector; the gallery is read completely. Exit code 1 when
@@ -58,9 +64,9 @@ def doctor(as_json: bool, gallery: str, model: str, device: str, threads: int) -
         _versions(),
         _extras(),
         Finding("providers", "ok", ", ".join(onnxruntime.get_available_providers())),
-        _model(model, device, threads),
-        *_gallery(gallery, model),
     ]
+    with Recognizer.open(gallery, by=by, model=model, device=device, threads=threads) as dex:
+        findings += [_model(dex), *_gallery(dex, gallery)]
     if as_json:
         for finding in findings:
             print_json(finding)
@@ -86,34 +92,37 @@ def _extras() -> Finding:
     return Finding("extras", "ok", ", ".join(found))
 
 
-def _model(model: str, device: str, threads: int) -> Finding:
+def _model(dex: Recognizer) -> Finding:
     try:
-        embedder = OnnxEmbedder.open(model, device=device, threads=threads)
+        embedder = dex.embedder
     except DocdexError as error:
         return Finding("model", "fault", error.message)
-    passport = embedder.passport
-    return Finding("model", "ok", f"{passport.name}, digest {passport.digest}, on {embedder.provider}")
+    said = f"digest {embedder.contract.model}, by {embedder.contract.by}"
+    if isinstance(embedder, OnnxEmbedder):
+        said = f"{embedder.passport.name}, {said}, on {embedder.provider}"
+    elif isinstance(embedder, ByText):
+        said = f"{embedder.model.passport.name}, {said}"
+    return Finding("model", "ok", said)
 
 
-def _gallery(path: str, model: str) -> list[Finding]:
+def _gallery(dex: Recognizer, path: str) -> list[Finding]:
     """The gallery file, whether this model may be used with it, and its calibration."""
-    with Recognizer.open(path, model=model) as dex:
-        try:
-            dex.gallery.verify()
-            samples, labels = dex.gallery.count(), dex.labels()
-        except GalleryNotFound:
-            return [Finding("gallery", "note", f"none at {path} yet")]
-        except DocdexError as error:
-            return [Finding("gallery", "fault", error.message)]
-        said = f"{path}: {counted(samples, 'sample')} of {counted(labels, 'label')}, read completely"
-        findings = [Finding("gallery", "ok", said)]
-        try:
-            require_same(dex.gallery.contract, dex.embedder.contract, "The gallery")
-        except ContractMismatch as error:
-            return [*findings, Finding("contract", "fault", error.message)]
-        except DocdexError:
-            return findings  # the model has its own finding
-        return [*findings, _calibration(dex)]
+    try:
+        dex.gallery.verify()
+        samples, labels = dex.gallery.count(), dex.labels()
+    except GalleryNotFound:
+        return [Finding("gallery", "note", f"none at {path} yet")]
+    except DocdexError as error:
+        return [Finding("gallery", "fault", error.message)]
+    said = f"{path}: {counted(samples, 'sample')} of {counted(labels, 'label')}, read completely"
+    findings = [Finding("gallery", "ok", said)]
+    try:
+        require_same(dex.gallery.contract, dex.embedder.contract, "The gallery")
+    except ContractMismatch as error:
+        return [*findings, Finding("contract", "fault", error.message)]
+    except DocdexError:
+        return findings  # the model has its own finding
+    return [*findings, _calibration(dex)]
 
 
 def _calibration(dex: Recognizer) -> Finding:

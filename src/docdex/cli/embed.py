@@ -14,13 +14,16 @@ from docdex.cli.command import Command
 from docdex.cli.messages import refuse
 from docdex.cli.options import limits_options, list_files, model_options, pages_option, sources_argument
 from docdex.cli.terminal import counted, print_line, track
-from docdex.embedder import OnnxEmbedder, embed_batches
+from docdex.embedder import embed_batches
 from docdex.errors import InvalidSetting
-from docdex.images import Limits, Refusal, iter_pages
+from docdex.images import Limits, Refusal
+from docdex.opening import open_embedder
 from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from docdex.contract import By
 
 
 @click.command(cls=Command)
@@ -41,16 +44,18 @@ def embed(
     sources: tuple[str, ...],
     output: Path,
     pages: str | None,
-    model: str,
+    by: By | None,
+    model: str | None,
     device: str,
     threads: int,
     limits: Limits,
 ) -> None:
     """Write the vectors of pages to a NumPy file.
 
-    SOURCES are images, PDFs and folders of them. The file has the arrays vectors, (N, D) float32 of unit
-    length, and names, (N,): a file's path relative to the folder given, or the path as given. Where a file
-    has several pages, #page=2 and so on follow. Refused inputs are left out.
+    SOURCES are images, PDFs and folders of them; by text also letters, e-mails and other documents. The file
+    has the arrays vectors, (N, D) float32 of unit length, and names, (N,): a file's path relative to the
+    folder given, or the path as given. Where a file has several pages, #page=2 and so on follow. Refused
+    inputs are left out.
 
     \b
     Example:
@@ -59,13 +64,13 @@ def embed(
     if not output.parent.is_dir():
         raise click.BadParameter(f"There is no folder {output.parent} to write to.", param_hint="--output")
     titles = _titles(sources)
-    embedder = OnnxEmbedder.open(model, device=device, threads=threads)
+    embedder = open_embedder(model, by=by, device=device, threads=threads)
     vectors: list[NDArray[np.float32]] = []
     places: list[tuple[str, int]] = []
     several: set[str] = set()
     refused = False
     with track(list(titles), "Embedding") as files:
-        found = iter_pages(files, limits=limits, pages=pages, short_side=embedder.short_side)
+        found = embedder.reader.iter_pages(files, limits=limits, pages=pages)
         for item in chain.from_iterable(embed_batches(embedder, found)):
             if isinstance(item, Refusal):
                 refused = True

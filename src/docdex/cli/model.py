@@ -14,9 +14,13 @@ from docdex.cli.command import Command
 from docdex.cli.options import json_option
 from docdex.cli.terminal import print_json, print_line, print_table
 from docdex.errors import MissingExtra
+from docdex.opening import kind_of
+from docdex.text import TextEmbedder
+from docdex.text import passport as text_models
 
 if TYPE_CHECKING:
     from docdex.models import Passport
+    from docdex.text.passport import TextPassport
 
 
 @click.group()
@@ -27,29 +31,35 @@ def model() -> None:
 @model.command("list", cls=Command)
 @json_option
 def list_(as_json: bool) -> None:
-    """List the packaged models; any other is given by the path of its .onnx file.
+    """List the packaged models; any other is given by the path of its file.
 
     \b
     Example:
       docdex model list
     """
-    passports = {name: models.read_passport(models.find(name)) for name in models.names()}
+    found: list[Passport | TextPassport] = [
+        models.read_passport(models.find(name)) for name in models.names()
+    ]
+    found += [text_models.read(text_models.find(name)) for name in text_models.names()]
+    defaults = (models.DEFAULT, text_models.DEFAULT)
     if as_json:
-        for name, passport in passports.items():
-            print_json({"name": name, "digest": passport.digest, "default": name == models.DEFAULT})
+        for passport in found:
+            by = passport.contract.by
+            default = passport.name in defaults
+            print_json({"name": passport.name, "by": by, "digest": passport.digest, "default": default})
         return
     print_table(
         ["model", "dimension", "input", "licence", "digest", "default"],
         [
             [
-                name,
+                passport.name,
                 str(passport.contract.dimension),
-                f"{passport.input.side} px",
+                f"{passport.input.side} px" if isinstance(passport, models.Passport) else "text",
                 passport.licence,
                 passport.digest[:12],
-                "default" if name == models.DEFAULT else "",
+                f"by {passport.contract.by}" if passport.name in defaults else "",
             ]
-            for name, passport in passports.items()
+            for passport in found
         ],
     )
 
@@ -60,20 +70,19 @@ def list_(as_json: bool) -> None:
 def info(name: str, as_json: bool) -> None:
     """Show the passport of a model, after checking that the file is the one it is for.
 
-    MODEL is a packaged model's name or the path of an .onnx file with its passport beside it; the default is
-    the model that is used when none is named.
+    MODEL is a packaged model's name or the path of a model file with its passport beside it; the default is
+    the one by which pictures are compared when none is named.
 
     \b
     Example:
       docdex model info
       docdex model info mine.onnx --json
     """
-    found = models.load(name)
+    passport, size = _load(name)
     if as_json:
-        print_json(found.passport)
+        print_json(passport)
         return
-    passport = found.passport
-    for key, value in _lines(passport, len(found.content)):
+    for key, value in _lines(passport, size):
         print_line(f"{key}: {value}")
     if passport.thresholds:
         print_line("thresholds:")
@@ -94,17 +103,27 @@ def info(name: str, as_json: bool) -> None:
         )
 
 
-def _lines(passport: Passport, size: int) -> list[tuple[str, str]]:
+def _load(name: str) -> tuple[Passport | TextPassport, int | None]:
+    """A model's passport, the model itself checked, and the bytes of its file if we have it."""
+    if kind_of(name) == "text":
+        file = text_models.find(name)
+        return TextEmbedder.open(name).passport, file.stat().st_size if file.exists() else None
+    found = models.load(name)
+    return found.passport, len(found.content)
+
+
+def _lines(passport: Passport | TextPassport, size: int | None) -> list[tuple[str, str]]:
     """The passport's facts with their names; the golden vector is of no use to a reader."""
+    if isinstance(passport, models.Passport):
+        side, views = passport.input.side, " and ".join(passport.input.views)
+        read = f"{side} x {side} px, {views}, preprocess {passport.input.preprocess}"
+    else:
+        read = f"text, by {passport.input.reader} {passport.input.version}"
     lines = [
         ("name", passport.name),
         ("digest", passport.digest),
-        ("size", f"{size / 1e6:.1f} MB"),
-        (
-            "input",
-            f"{passport.input.side} x {passport.input.side} px, {' and '.join(passport.input.views)}, "
-            f"preprocess {passport.input.preprocess}",
-        ),
+        ("size", "of another package" if size is None else f"{size / 1e6:.1f} MB"),
+        ("input", read),
         ("output", f"{passport.contract.dimension} dimensions"),
         ("licence", passport.licence),
         ("default FPR per probe", "none" if passport.default_fpr is None else f"{passport.default_fpr:g}"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from docdex import models
+from docdex.contract import By
 from docdex.errors import SourceNotFound
 from docdex.images import Limits, find_files
 from docdex.recognizer import Recognizer
@@ -60,8 +61,24 @@ def model_option(run: F) -> F:
     )(run)
 
 
+def _kind_and_model(run: F) -> F:
+    """Give a command the options that say by what it compares pages, and by which model."""
+    return click.option(
+        "--by",
+        type=click.Choice(get_args(By)),
+        help="Compare pages by how they look or by what they say.  [default: as the gallery; else picture]",
+    )(
+        click.option(
+            "--model",
+            metavar="MODEL",
+            help="A packaged model's name, or the path of a model file with its passport beside it.  "
+            f"[default: {models.DEFAULT}; by text {models.TEXT_DEFAULT}]",
+        )(run)
+    )
+
+
 def model_options(run: F) -> F:
-    """Give a command the options that say which model, and how it runs."""
+    """Give a command the options that say which model, of which kind, and how it runs."""
     for option in (
         click.option(
             "--threads",
@@ -78,7 +95,7 @@ def model_options(run: F) -> F:
             show_default=True,
             help="Of the model.",
         ),
-        model_option,
+        _kind_and_model,
     ):
         run = option(run)
     return run
@@ -107,14 +124,27 @@ def limits_options(run: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Refuse files of which more are to be read.",
     )
+    @click.option(
+        "--max-characters",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=_LIMITS.characters,
+        show_default=True,
+        help="By text, refuse longer pages.",
+    )
     @wraps(run)
     def limited(
-        max_megapixels: int | None, max_megabytes: int | None, max_pages: int, **arguments: Any
+        max_megapixels: int | None,
+        max_megabytes: int | None,
+        max_pages: int,
+        max_characters: int,
+        **arguments: Any,
     ) -> None:
         limits = Limits(
             pixels=_LIMITS.pixels if max_megapixels is None else max_megapixels * 1_000_000,
             bytes=_LIMITS.bytes if max_megabytes is None else max_megabytes * 1_000_000,
             pdf_pages=max_pages,
+            characters=max_characters,
         )
         run(limits=limits, **arguments)
 
@@ -134,13 +164,13 @@ def with_gallery(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_model(run: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `dex`, and the options that say which gallery and which model."""
+    """Give a command `dex`, and the options that say which gallery, and by which model."""
 
     @gallery_option
-    @model_option
+    @_kind_and_model
     @wraps(run)
-    def opened(gallery: str, model: str, **arguments: Any) -> None:
-        with Recognizer.open(gallery, model=model) as dex:
+    def opened(gallery: str, by: By | None, model: str | None, **arguments: Any) -> None:
+        with Recognizer.open(gallery, by=by, model=model) as dex:
             run(dex=dex, **arguments)
 
     return opened
@@ -153,8 +183,18 @@ def with_recognizer(run: Callable[..., None]) -> Callable[..., None]:
     @model_options
     @limits_options
     @wraps(run)
-    def opened(gallery: str, model: str, device: str, threads: int, limits: Limits, **arguments: Any) -> None:
-        with Recognizer.open(gallery, model=model, device=device, threads=threads, limits=limits) as dex:
+    def opened(
+        *,
+        gallery: str,
+        by: By | None,
+        model: str | None,
+        device: str,
+        threads: int,
+        limits: Limits,
+        **arguments: Any,
+    ) -> None:
+        opening = Recognizer.open(gallery, by=by, model=model, device=device, threads=threads, limits=limits)
+        with opening as dex:
             run(dex=dex, **arguments)
 
     return opened

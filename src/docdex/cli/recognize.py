@@ -58,9 +58,9 @@ def recognize(
 ) -> None:
     """Say which registered label each page has, if any.
 
-    SOURCES are images, PDFs and folders of them. An answer is a match with its label, ambiguous, or unknown,
-    always with the labels that came nearest and their similarity (cosine, -1 to 1). A file of several pages
-    ends with the page ranges of each answer.
+    SOURCES are what register takes, folders included; a gallery registered by text is asked by text. An
+    answer is a match with its label, ambiguous, or unknown, always with the labels that came nearest and
+    their similarity (cosine, -1 to 1). A file of several pages ends with the page ranges of each answer.
 
     A pipe gets tab-separated lines: source, page, decision, label, similarity, rotation, then label and
     similarity of each candidate; - is nothing. Rotation: degrees counter-clockwise to turn the page by.

@@ -47,7 +47,8 @@ def register(
 ) -> None:
     """Register pages under a label.
 
-    SOURCES are images, PDFs and folders of them. One page is enough for a label; more make it more
+    SOURCES are images, PDFs and folders of them; with --by text also DOCX, HTML, e-mails and plain text,
+    compared by their words from then on. One page is enough for a label; more make it more
     sensitive. A label is a path: a page of claim/acme is a claim too. A page that is registered already
     changes nothing. When a page is refused nothing is registered, unless --keep-going is given.
 
@@ -55,6 +56,7 @@ def register(
     Example:
       docdex register claim/acme claim_acme.jpg
       docdex register --tree forms/
+      docdex register letter/reminder reminder.docx --by text --gallery letters.db
     """
     if tree is not None:
         if label is not None:

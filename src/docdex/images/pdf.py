@@ -98,6 +98,20 @@ class PdfFile:
             with self._open_page(number, name) as page:
                 return _render(page, name, limits, short_side)
 
+    def read_text(self, number: int, limits: Limits) -> str:
+        """The words laid on a page, counted from 1; empty for a scan. Raises DamagedSource, PageTooLarge."""
+        name = f"{self._name} page {number}"
+        with self._open_page(number, name) as page, contextlib.closing(page.get_textpage()) as words:
+            limits.check_characters(name, words.count_chars())
+            return str(words.get_text_bounded())
+
+    def shows_anything(self, number: int) -> bool:
+        """Whether a page, counted from 1, has anything drawn on it. Raises DamagedSource."""
+        from pypdfium2 import raw
+
+        with self._open_page(number, f"{self._name} page {number}") as page:
+            return bool(raw.FPDFPage_CountObjects(page) or raw.FPDFPage_GetAnnotCount(page))
+
     @contextlib.contextmanager
     def _open_page(self, number: int, name: str) -> Iterator[pypdfium2.PdfPage]:
         import pypdfium2

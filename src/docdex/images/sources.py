@@ -1,32 +1,23 @@
-"""Reads whatever a user points at, page by page, and lets one bad input cost only itself."""
+"""Reads whatever a user points at as pictures, page by page."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
-from docdex.errors import (
-    DocdexError,
-    EmptySource,
-    InputError,
-    InvalidSetting,
-    PageTooLarge,
-    SourceNotFound,
-    SourceTooLarge,
-    TooManyPages,
-)
+from docdex.errors import DocdexError, InputError, InvalidSetting, PageTooLarge
 from docdex.images.arrays import is_pil_image, pixels_of_array, pixels_of_image
 from docdex.images.decode import decode_image, decode_tiff_page
-from docdex.images.files import find_files
 from docdex.images.headers import Format, read_header, sniff
 from docdex.images.heic import decode_heic
 from docdex.images.page import Encoded, Limits, Page, PageSource, Refusal
 from docdex.images.pdf import PdfFile
 from docdex.images.ranges import ALL_PAGES, PageRanges
 from docdex.images.tiff import TiffFile
+from docdex.images.walk import check_content, load_file, name_of, only_pages, select_pages, walk
 
 _DEFAULT_LIMITS = Limits()
 
@@ -41,7 +32,7 @@ def read_pages(
     Raises an InputError for what cannot be read, MissingExtra for HEIC without its extra, InvalidSetting.
     """
     ranges = _settings(pages, short_side)
-    return _only_pages(_read(source, limits, ranges, short_side))
+    return only_pages(_read(source, limits, ranges, short_side))
 
 
 def iter_pages(
@@ -57,9 +48,7 @@ def iter_pages(
     Raises PageOutOfRange for malformed ranges and InvalidSetting. Otherwise like `read_pages`.
     """
     ranges = _settings(pages, short_side)
-    single = isinstance(sources, (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray, Page))
-    many = [sources] if single or is_pil_image(sources) else sources
-    return _read_all(many, limits, ranges, short_side)  # type: ignore[arg-type]
+    return walk(sources, partial(_read, limits=limits, ranges=ranges, short_side=short_side))
 
 
 def _settings(pages: str | None, short_side: int) -> PageRanges:
@@ -68,62 +57,15 @@ def _settings(pages: str | None, short_side: int) -> PageRanges:
     return ALL_PAGES if pages is None else PageRanges.parse(pages)
 
 
-def _only_pages(found: Iterator[Page | Refusal]) -> Iterator[Page]:
-    for item in found:
-        if isinstance(item, Refusal):
-            raise item.error
-        yield item
-
-
-def _read_all(
-    sources: Iterable[PageSource], limits: Limits, ranges: PageRanges, short_side: int
-) -> Iterator[Page | Refusal]:
-    for source in sources:
-        for item in _expand(source):
-            if isinstance(item, Refusal):
-                yield item
-                continue
-            try:
-                yield from _read(item, limits, ranges, short_side)
-            except DocdexError as error:
-                yield Refusal(_name(item), None, error)
-
-
-def _expand(source: PageSource) -> Iterable[PageSource | Refusal]:
-    if not isinstance(source, (str, os.PathLike)):
-        return [source]
-    try:
-        if not Path(source).is_dir():
-            return [source]
-        files = find_files(source)
-    except DocdexError as error:
-        return [Refusal(_name(source), None, error)]
-    except (OSError, ValueError):
-        return [source]  # a name too strange to ask about; reading it says why
-    if not files:
-        return [Refusal(_name(source), None, EmptySource(f"The folder {_name(source)} has no files."))]
-    return files
-
-
-def _name(source: object) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        return os.fsdecode(source)
-    if isinstance(source, Page):
-        return source.source
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return "<bytes>"
-    return "<array>" if isinstance(source, np.ndarray) else "<image>"
-
-
 def _read(
     source: PageSource, limits: Limits, ranges: PageRanges, short_side: int
 ) -> Iterator[Page | Refusal]:
     """Pages, and refusals of single pages; raises what concerns the whole source."""
-    name = _name(source)
+    name = name_of(source)
     if isinstance(source, (str, os.PathLike)):
-        yield from _decode(_load(source, limits), name, limits, ranges, short_side)
+        yield from decode_pages(Encoded(load_file(source, limits)), name, limits, ranges, short_side)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        yield from _decode(bytes(source), name, limits, ranges, short_side)
+        yield from decode_pages(Encoded(bytes(source)), name, limits, ranges, short_side)
     elif isinstance(source, Page):
         height, width = source.pixels.shape[:2]
         limits.check_pixels(name, width, height)
@@ -141,39 +83,15 @@ def _read(
         )
 
 
-def _load(path: str | os.PathLike[str], limits: Limits) -> bytes:
-    """The bytes of a file, read by Python because OpenCV and PDFium stumble over some names."""
-    try:
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            _check_bytes(size, _name(path), limits)
-            # A pipe has no size. Where there is one, asking for the limit's bytes would cost milliseconds.
-            return file.read(size or limits.bytes + 1)
-    except FileNotFoundError as error:
-        raise SourceNotFound(f"No file at {_name(path)}.") from error
-    except IsADirectoryError as error:
-        raise SourceNotFound(f"{_name(path)} is a folder, not a file.") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceNotFound(f"{_name(path)} cannot be read: {reason}.") from error
-
-
-def _check_bytes(size: int, name: str, limits: Limits) -> None:
-    if size > limits.bytes:
-        raise SourceTooLarge(
-            f"{name} has {size / 1e6:.1f} MB; the limit is {limits.bytes / 1e6:g} MB "
-            f"(raise it with --max-megabytes or Limits(bytes=...))."
-        )
-
-
-def _decode(
-    data: bytes, name: str, limits: Limits, ranges: PageRanges, short_side: int
+def decode_pages(
+    encoded: Encoded, name: str, limits: Limits, ranges: PageRanges, short_side: int
 ) -> Iterator[Page | Refusal]:
-    if not data:
-        raise EmptySource(f"{name} is empty: it has no bytes.")
-    _check_bytes(len(data), name, limits)
-    kind = sniff(data, name)
-    encoded = Encoded(data)
+    """The pages of one file's bytes, called `name` in messages, and refusals of single pages.
+
+    Raises what concerns the whole file. short_side: as in `read_pages`.
+    """
+    check_content(encoded.data, name, limits)
+    kind = sniff(encoded.data, name)
     if kind is Format.PDF:
         yield from _decode_pdf(encoded, name, limits, ranges, short_side)
         return
@@ -183,13 +101,13 @@ def _decode(
     ranges.select(1, name)
     try:
         if kind is Format.HEIC:
-            pixels = decode_heic(data, name, limits)
+            pixels = decode_heic(encoded.data, name, limits)
         else:
-            header = read_header(data, kind, name)
+            header = read_header(encoded.data, kind, name)
             limits.check_pixels(name, header.width, header.height)
             pixels = decode_image(header, name, short_side)
     except MemoryError as error:
-        raise _no_memory(name) from error
+        raise no_memory(name) from error
     yield Page(pixels, name, 1, encoded)
 
 
@@ -197,20 +115,20 @@ def _decode_pdf(
     encoded: Encoded, name: str, limits: Limits, ranges: PageRanges, short_side: int
 ) -> Iterator[Page | Refusal]:
     with PdfFile(encoded.data, name) as pdf:
-        for number in _select(ranges, pdf.page_count, name, limits):
+        for number in select_pages(ranges, pdf.page_count, name, limits):
             try:
                 page = Page(pdf.decode(number, limits, short_side), name, number, encoded)
             except InputError as error:
                 yield Refusal(name, number, error)
             except MemoryError:
-                yield Refusal(name, number, _no_memory(f"{name} page {number}"))
+                yield Refusal(name, number, no_memory(f"{name} page {number}"))
             else:
                 yield page
 
 
 def _decode_tiff(encoded: Encoded, name: str, limits: Limits, ranges: PageRanges) -> Iterator[Page | Refusal]:
     tiff = TiffFile(encoded.data, name)
-    for number in _select(ranges, len(tiff.pages), name, limits):
+    for number in select_pages(ranges, len(tiff.pages), name, limits):
         directory = tiff.pages[number - 1]
         title = f"{name} page {number}" if len(tiff.pages) > 1 else name
         try:
@@ -221,20 +139,11 @@ def _decode_tiff(encoded: Encoded, name: str, limits: Limits, ranges: PageRanges
         except InputError as error:
             yield Refusal(name, number, error)
         except MemoryError:
-            yield Refusal(name, number, _no_memory(title))
+            yield Refusal(name, number, no_memory(title))
         else:
             yield page
 
 
-def _select(ranges: PageRanges, count: int, name: str, limits: Limits) -> list[int]:
-    selected = ranges.select(count, name)
-    if len(selected) > limits.pdf_pages:
-        raise TooManyPages(
-            f"{name} has {len(selected)} pages to read; the limit is {limits.pdf_pages} "
-            f"(choose some with --pages, or raise it with --max-pages or Limits(pdf_pages=...))."
-        )
-    return selected
-
-
-def _no_memory(name: str) -> PageTooLarge:
+def no_memory(name: str) -> PageTooLarge:
+    """The error for a page that Python had no memory for."""
     return PageTooLarge(f"{name} needs more memory than there is.")

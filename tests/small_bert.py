@@ -1,13 +1,10 @@
+"""A BERT of MiniLM's form, far smaller, with a tokenizer: to test what reads MiniLM without its weights."""
+
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
-
-from docdex.evaluation.minilm import MiniLm, gelu
 
 WIDTH, INNER, WORDS, LONGEST = 24, 40, 50, 16
 
@@ -29,8 +26,7 @@ class Tokenizer:
         return self
 
 
-@pytest.fixture
-def encoder() -> torch.nn.TransformerEncoder:
+def make_encoder() -> torch.nn.TransformerEncoder:
     """A BERT of six layers as torch has it."""
     torch.manual_seed(0)
     layer = torch.nn.TransformerEncoderLayer(
@@ -43,6 +39,7 @@ def encoder() -> torch.nn.TransformerEncoder:
 
 
 def weights_of(encoder: torch.nn.TransformerEncoder) -> dict[str, NDArray[np.float32]]:
+    """Its weights by the names that MiniLM's file has, and random ones for what comes before the layers."""
     rng = np.random.default_rng(0)
     found = {
         "embeddings.word_embeddings.weight": rng.standard_normal((WORDS, WIDTH)),
@@ -68,26 +65,3 @@ def weights_of(encoder: torch.nn.TransformerEncoder) -> dict[str, NDArray[np.flo
             for name, other in names.items():
                 found[f"{ours}{name}.{part}"] = state[f"{theirs}{other}.{part}"]
     return {name: value.astype(np.float32) for name, value in found.items()}
-
-
-@pytest.mark.parametrize("sentence", ["a", "invoice no. 7", "a sentence that is longer than it may be"])
-def test_sentences_are_embedded_as_torch_would(sentence: str, encoder: torch.nn.TransformerEncoder) -> None:
-    weights = weights_of(encoder)
-    tokens = torch.tensor([ord(letter) % WORDS for letter in sentence][:LONGEST])
-    states = torch.from_numpy(weights["embeddings.word_embeddings.weight"])[tokens]
-    states = states + torch.from_numpy(weights["embeddings.position_embeddings.weight"])[: len(tokens)]
-    states = states + torch.from_numpy(weights["embeddings.token_type_embeddings.weight"])[0]
-    scale, shift = (torch.from_numpy(weights[f"embeddings.LayerNorm.{p}"]) for p in ("weight", "bias"))
-    states = torch.nn.functional.layer_norm(states, (WIDTH,), scale, shift, 1e-12)
-    with torch.no_grad():
-        mean = encoder(states[None])[0].mean(dim=0)
-    expected = (mean / mean.norm()).numpy()
-    found = MiniLm(weights, Tokenizer()).embed(sentence)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-
-
-def test_gelu_is_the_exact_one() -> None:
-    values = np.linspace(-6, 6, 1001, dtype=np.float32)
-    expected = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in values.tolist()]
-    np.testing.assert_allclose(gelu(values), expected, atol=2e-6)

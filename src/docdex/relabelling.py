@@ -1,0 +1,32 @@
+"""Move labels with all below them: the rule of renaming, above every engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from docdex.errors import LabelTaken, UnknownLabel
+from docdex.labels import is_within, parse
+
+if TYPE_CHECKING:
+    from docdex.gallery import Entry, Gallery
+
+
+def find_samples(gallery: Gallery, label: str | None = None) -> list[Entry]:
+    """The samples at and below a label, or all. Raises `UnknownLabel` when there are none."""
+    found = list(gallery.entries(within=None if label is None else parse(label)))
+    if label is not None and not found:
+        raise UnknownLabel(f"No sample is registered as '{label}' or below it.")
+    return found
+
+
+def move_label(gallery: Gallery, old: str, new: str, *, merge: bool) -> int:
+    """Give samples at and below `old` the label `new` in its place; how many.
+
+    Raises `UnknownLabel`, and without `merge` `LabelTaken` if `new` or a label below it has samples already.
+    """
+    old, new = parse(old), parse(new)
+    moved = {entry.id: parse(new + entry.label[len(old) :]) for entry in find_samples(gallery, old)}
+    taken = [label for label, _ in gallery.labels() if is_within(label, new) and not is_within(label, old)]
+    if taken and not merge:
+        raise LabelTaken(f"'{taken[0]}' has samples already: choose another label, or merge the two.")
+    return gallery.relabel(moved)
