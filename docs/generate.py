@@ -298,6 +298,25 @@ def write_ablation(part: str) -> str:
     return sections[part](read_record(path))
 
 
+def write_study_images(part: str) -> str:
+    """What the study of losses on images found: `budget`, `figures`, `differences` or `costs`."""
+    path = RESULTS.with_name("study_images.json")
+    if not path.exists():
+        return (
+            "*Not measured yet: `docdex study configs/study_images.toml` writes `results/study_images.json`.*"
+        )
+    from docdex.study.images import report
+    from docdex.study.images.record import read_images_record
+
+    sections = {
+        "budget": report.budget_section,
+        "figures": report.figures_table,
+        "differences": report.differences_table,
+        "costs": report.costs_table,
+    }
+    return sections[part](read_images_record(path))
+
+
 def write_own(part: str) -> str:
     """What training on a user's folder gave: the `table` by seed, or in words the `change`."""
     path = RESULTS.with_name("own_pages.json")
@@ -454,6 +473,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "published": write_published,
     "recipe": write_recipe,
     "results": write_results,
+    "study_images": write_study_images,
     "thresholds": write_thresholds,
 }
 

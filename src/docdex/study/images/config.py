@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Meta
 
 from docdex.errors import InvalidSetting, TrainingError
-from docdex.study.losses import make_loss, names
 from docdex.training.ablation.plan import Changes, Seed, Words, changed
 from docdex.training.config import Count, Positive, TrainConfig, check_config, read_config
 
@@ -90,6 +89,8 @@ def read_images_study(path: Path) -> ImagesStudy:
 
 
 def _check(base: TrainConfig, row: RowConfig, name: str) -> None:
+    from docdex.study.losses import make_loss, names  # torch: what was found can be read without it
+
     batch = row.batch or base.optim.batch
     if batch % row.views:
         raise TrainingError(f"{name}: {batch} views are no whole number of pictures with {row.views} each.")
