@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import msgspec
@@ -15,7 +16,7 @@ import torch
 
 from docdex.errors import TrainingError
 from docdex.study.images import rows as rows_module
-from docdex.study.images.config import ImagesStudy, read_images_study
+from docdex.study.images.config import ImagesStudy, RowConfig, read_images_study
 from docdex.study.images.objectives import SimCLR, ToCentres, build_objective
 from docdex.study.images.record import START, ImagesRecord, Run, read_images_record
 from docdex.study.images.report import (
@@ -108,14 +109,11 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return set_up(tmp_path, monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Results of a study that nobody stopped, and what was said meanwhile."""
-    said: list[str] = []
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        path = set_up(tmp_path_factory.mktemp("finished"), monkeypatch)
-        run(path, say=said.append)
-    return path.with_name("results.json"), said
+def made_up(row: str, seed: int, share: float) -> Run:
+    """A run all of whose figures are the same, but for one that could not be measured."""
+    figures: dict[str, float | None] = dict.fromkeys(FIGURES.values(), share)
+    figures["tpr_stress@1e-4"] = None
+    return Run(row, seed, 12, 5, 40, 1.5, 3.0, 4.0, 0.25, figures)
 
 
 def silent(_: str) -> None:
@@ -131,12 +129,12 @@ def contest(plan: Path) -> Contest:
     return Contest.prepare(read_images_study(plan), plan.parent / "runs", silent)
 
 
-def test_every_row_is_trained_with_every_seed_for_its_budget_and_measured_once(
-    finished: tuple[Path, list[str]],
-) -> None:
-    record, said = read_images_record(finished[0]), finished[1]
-    assert [(run.row, run.seed) for run in record.runs] == [
-        (name, seed) for seed in (1, 2) for name in (START, "CosFace", "SimCLR", "cross-entropy")
+def test_every_row_is_trained_for_its_budget_and_measured_once(plan: Path) -> None:
+    plan.write_text(PLAN.replace("seeds = [1, 2]", "seeds = [4]"), encoding="utf-8")
+    said: list[str] = []
+    record = run(plan, said.append)
+    assert [(found.row, found.seed) for found in record.runs] == [
+        (name, 4) for name in (START, "CosFace", "SimCLR", "cross-entropy")
     ]
     for found in record.runs:
         assert found.classes == 12
@@ -146,36 +144,53 @@ def test_every_row_is_trained_with_every_seed_for_its_budget_and_measured_once(
             assert found.steps == 1
             assert found.views == 8
             assert found.prepared_cpu_seconds == 1
-    assert any("seed 2, SimCLR: 1 steps" in line for line in said)
+    assert any("seed 4, SimCLR: 1 steps" in line for line in said)
 
 
-def test_a_study_that_was_stopped_goes_on_where_it_was(
-    plan: Path, finished: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = read_images_record(finished[0])
-    trained: list[tuple[str, int]] = []
-    train = Contest.train
+class CheapContest:
+    """Trains nothing: to see what is asked for, and when."""
 
-    def die_at_the_second(self: Contest, row, start, seed: int) -> Run:  # type: ignore[no-untyped-def]
-        if len(trained) == 1:
+    asked: ClassVar[list[tuple[str, int]]] = []
+    dies_at = 0
+
+    @classmethod
+    def prepare(cls, *_: object) -> CheapContest:
+        return cls()
+
+    def start(self, seed: int) -> int:
+        return seed
+
+    def measure_start(self, start: int, seed: int) -> Run:
+        return self.note(START, start)
+
+    def train(self, row: RowConfig, start: int, seed: int) -> Run:
+        return self.note(row.name, start)
+
+    def note(self, row: str, seed: int) -> Run:
+        if len(self.asked) == self.dies_at:
             raise KeyboardInterrupt
-        trained.append((row.name, seed))
-        return train(self, row, start, seed)
+        self.asked.append((row, seed))
+        return made_up(row, seed, share=0.5)
 
-    monkeypatch.setattr(Contest, "train", die_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
-        run(plan)
-    monkeypatch.setattr(Contest, "train", train)
-    assert [found.row for found in read_images_record(plan.with_name("results.json")).runs] == [
-        START,
-        "CosFace",
-    ]
-    gone_on = run(plan)
-    assert [(found.row, found.seed, found.figures) for found in gone_on.runs] == [
-        (found.row, found.seed, found.figures) for found in whole.runs
-    ]
-    monkeypatch.setattr(Contest, "prepare", None)
-    assert run(plan) == gone_on  # finished: nothing is even read
+
+def test_rows_take_turns_seed_by_seed_and_a_study_that_was_stopped_goes_on(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = [(name, seed) for seed in (1, 2) for name in (START, "CosFace", "SimCLR", "cross-entropy")]
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(rows_module, "Contest", CheapContest)
+    monkeypatch.setattr(CheapContest, "asked", asked)
+    for stopped_after in (2, 5):
+        monkeypatch.setattr(CheapContest, "dies_at", stopped_after)
+        with pytest.raises(KeyboardInterrupt):
+            run(plan)
+        kept = read_images_record(plan.with_name("results.json"))
+        assert [(found.row, found.seed) for found in kept.runs] == everything[:stopped_after]
+    monkeypatch.setattr(CheapContest, "dies_at", -1)
+    record = run(plan)
+    assert asked == everything  # each once
+    monkeypatch.setattr(CheapContest, "prepare", None)
+    assert run(plan) == record  # finished: nothing is even read
 
 
 def test_all_rows_of_a_seed_see_the_same_views_of_the_same_pictures(contest: Contest) -> None:
@@ -321,9 +336,7 @@ def record_of(study: ImagesStudy) -> ImagesRecord:
         ("SimCLR", 1, 0.4),
         ("SimCLR", 2, 0.5),
     ):
-        figures: dict[str, float | None] = dict.fromkeys(FIGURES.values(), share)
-        figures["tpr_stress@1e-4"] = None
-        record = record.with_run(Run(name, seed, 12, 5, 40, 1.5, 3.0, 4.0, 0.25, figures))
+        record = record.with_run(made_up(name, seed, share))
     return record
 
 

@@ -83,7 +83,8 @@ def study(
 def _study_images(config: Path, folder: Path, output: Path) -> None:
     """A study of images; runs that its results hold already are not made again."""
     try:
-        from docdex.study.images import read_images_study, study_images
+        from docdex.study.images.config import read_images_study
+        from docdex.study.images.rows import study_images
     except ImportError as error:
         raise MissingExtra(
             f"A study needs more than is installed ({error}): pip install 'docdex[study,train]'."
