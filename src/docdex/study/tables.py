@@ -59,18 +59,15 @@ def _findings(study: Study) -> Table:
 
 def _texts(study: Study) -> Table:
     sizes = np.array(list(study.sizes.values()))
+    train, test = sizes.sum(axis=0).tolist()
     rows = [
-        _size("ours", *sizes.sum(axis=0).tolist(), len(sizes), f"{sizes[:, 0].min()} to {sizes[:, 0].max()}")
+        ["ours", f"{train:,}", f"{test:,}", str(len(sizes)), f"{sizes[:, 0].min()} to {sizes[:, 0].max()}"]
     ]
     if study.config.published:
         of = PUBLISHED[study.config.published]
-        rows.append(_size("published", of.train, of.test, of.classes, NOTHING))
+        rows.append(["published", f"{of.train:,}", f"{of.test:,}", str(of.classes), NOTHING])
     heads = ["texts", "to train", "to test", "classes", "a class, to train"]
     return Table("texts", "Texts", study.config.data.differs, heads, rows)
-
-
-def _size(name: str, train: int, test: int, classes: int, each: str) -> list[str]:
-    return [name, f"{train:,}", f"{test:,}", str(classes), each]
 
 
 def _losses(study: Study) -> Table:
