@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from docdex.errors import InvalidSetting
 from docdex.study.config import UNTRAINED
 from docdex.study.findings import CUT
 from docdex.study.intervals import pool
@@ -48,6 +49,17 @@ def make_tables(study: Study) -> list[Table]:
         _variants(study),
     ]
     return [table for table in tables if table.rows]
+
+
+def markdown_table(study: Study, name: str) -> str:
+    """A table and its note in Markdown. Raises InvalidSetting for one that the study has nothing for."""
+    tables = {table.name: table for table in make_tables(study)}
+    if name not in tables:
+        raise InvalidSetting(f"No table {name}: choose from {', '.join(tables)}.")
+    table = tables[name]
+    lines = [table.heads, ["---", *["---:"] * (len(table.heads) - 1)], *table.rows]
+    note = f"{table.note}\n\n" if table.note else ""
+    return note + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _findings(study: Study) -> Table:
