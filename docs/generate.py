@@ -453,6 +453,17 @@ _MISTAKES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def write_study(name: str, part: str) -> str:
+    """A table of what a study of texts found, beside what was published where anything was."""
+    path = RESULTS.with_name(f"study_{name}.json")
+    if not path.exists():
+        return f"*Not measured yet: `docdex study configs/study_{name}.toml -o results/study_{name}.json`.*"
+    from docdex.study import Study, read_json
+    from docdex.study.tables import markdown_table
+
+    return markdown_table(read_json(path, Study), part)
+
+
 def write_config(name: str) -> str:
     """A committed config as it is."""
     return f"```toml\n{(CONFIGS / f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
@@ -473,7 +484,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "published": write_published,
     "recipe": write_recipe,
     "results": write_results,
-    "study_images": write_study_images,
+    "study": write_study,
+    "study-images": write_study_images,
     "thresholds": write_thresholds,
 }
 

@@ -98,6 +98,8 @@ def _of_side(
     config: StudyConfig, labels: tuple[str, ...], rates: Rates, loss: str, seed: int
 ) -> Iterator[Cell]:
     for variant in config.variants:
+        if set(variant.changes) == {"settings"} and loss not in variant.changes["settings"]:
+            continue  # for this side it is the study as it is
         rate = rates.get((variant.name, loss), rates[None, loss])
         yield Cell("variants", loss, seed, rate, variant=variant.name)
     if config.imbalance:

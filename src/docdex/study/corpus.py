@@ -102,7 +102,7 @@ class Corpus:
         """Read and number all texts. Raises StudyError for texts that cannot be used, or not together."""
         counted = _Counted()
         labels, train, test = _pair(config.data, counted)
-        strangers = ()
+        strangers = _NOTHING
         if config.data.strangers:
             rows = read_rows(config.data.strangers, config.data, labelled=False)
             strangers = counted.take(rows, ())
@@ -113,7 +113,7 @@ class Corpus:
             counted.digest.hexdigest(),
             train,
             test,
-            strangers or _NOTHING,
+            strangers,
             *of_target,
         )
 
@@ -125,10 +125,10 @@ class Corpus:
             for name, texts in parts.items()
             for array in ("words", "ends", "labels")
         }
-        named = {"labels": np.array(self.labels), "target_labels": np.array(self.target_labels, dtype=str)}
-        facts = {"known": np.array(self.known), "digest": np.array(self.digest)}
+        for name in ("labels", "target_labels", "known", "digest"):
+            arrays[name] = np.array(getattr(self, name))
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez(file, **arrays, **named, **facts)
+            np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Corpus:

@@ -58,7 +58,8 @@ def centroids(vectors: Vectors, labels: Labels, classes: int) -> Vectors:
     sums = np.zeros((classes, vectors.shape[1]))
     np.add.at(sums, labels, vectors)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.divide(sums, lengths, out=sums, where=lengths > 0).astype(np.float32)
+    unit = np.divide(sums, lengths, out=sums, where=lengths > 0)
+    return np.asarray(unit, dtype=np.float32)
 
 
 def nearest(vectors: Vectors, centres: Vectors) -> Labels:

@@ -58,19 +58,22 @@ class TextNetwork(nn.Module):
     def embedding(self, words: Tensor, starts: Tensor) -> Tensor:
         """What is taken for the texts' embedding, (B, E), of any length."""
         vectors: Tensor = self.bag(words, starts)
-        if self.linear is not None and self.config.metric == "linear":
-            return self.linear(vectors)
+        layer: nn.Module | None = self.linear if self.config.metric == "linear" else None
         if self.config.classifier == "linear" and isinstance(self.loss, LinearLayer):
-            return self.loss.linear(vectors)
+            layer = self.loss.linear
+        if layer is not None:
+            vectors = layer(vectors)
         return vectors
 
     def classify(self, vectors: Tensor) -> Tensor | None:
         """Class numbers (B,) by the layer of classes, of bag vectors (B, D); None without such a layer."""
         if isinstance(self.loss, LinearLayer):
-            return self.loss.linear(vectors).argmax(dim=1)
-        if isinstance(self.loss, CentreLayer):
-            return (F.normalize(vectors) @ F.normalize(self.loss.centres).T).argmax(dim=1)
-        return None
+            scores: Tensor = self.loss.linear(vectors)
+        elif isinstance(self.loss, CentreLayer):
+            scores = F.normalize(vectors) @ F.normalize(self.loss.centres).T
+        else:
+            return None
+        return scores.argmax(dim=1)
 
     @torch.no_grad()
     def embed(self, texts: Texts, vocabulary: Vocabulary) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from docdex.whole_file import whole_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from multiprocessing.connection import Connection
-    from multiprocessing.context import BaseContext
+    from multiprocessing.context import ForkServerContext, SpawnContext
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
@@ -167,7 +167,7 @@ class _Run:
                 process.join()
 
 
-def _context() -> BaseContext:
+def _context() -> ForkServerContext | SpawnContext:
     """How processes start: forked from one that has loaded torch and nothing else, where that can be."""
     if "forkserver" not in mp.get_all_start_methods():
         return mp.get_context("spawn")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from docdex.errors import InvalidSetting
 from docdex.study.config import UNTRAINED
 from docdex.study.findings import CUT
 from docdex.study.intervals import pool
@@ -50,6 +51,17 @@ def make_tables(study: Study) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
+def markdown_table(study: Study, name: str) -> str:
+    """A table and its note in Markdown. Raises InvalidSetting for one that the study has nothing for."""
+    tables = {table.name: table for table in make_tables(study)}
+    if name not in tables:
+        raise InvalidSetting(f"No table {name}: choose from {', '.join(tables)}.")
+    table = tables[name]
+    lines = [table.heads, ["---", *["---:"] * (len(table.heads) - 1)], *table.rows]
+    note = f"{table.note}\n\n" if table.note else ""
+    return note + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _findings(study: Study) -> Table:
     rows = [[f.finding, f.published, f.ours, f.rule, f.verdict] for f in study.findings]
     heads = ["published finding", "published", "ours, metric against classification", "rule", "verdict"]
@@ -59,18 +71,15 @@ def _findings(study: Study) -> Table:
 
 def _texts(study: Study) -> Table:
     sizes = np.array(list(study.sizes.values()))
+    train, test = sizes.sum(axis=0).tolist()
     rows = [
-        _size("ours", *sizes.sum(axis=0).tolist(), len(sizes), f"{sizes[:, 0].min()} to {sizes[:, 0].max()}")
+        ["ours", f"{train:,}", f"{test:,}", str(len(sizes)), f"{sizes[:, 0].min()} to {sizes[:, 0].max()}"]
     ]
     if study.config.published:
         of = PUBLISHED[study.config.published]
-        rows.append(_size("published", of.train, of.test, of.classes, NOTHING))
+        rows.append(["published", f"{of.train:,}", f"{of.test:,}", str(of.classes), NOTHING])
     heads = ["texts", "to train", "to test", "classes", "a class, to train"]
     return Table("texts", "Texts", study.config.data.differs, heads, rows)
-
-
-def _size(name: str, train: int, test: int, classes: int, each: str) -> list[str]:
-    return [name, f"{train:,}", f"{test:,}", str(classes), each]
 
 
 def _losses(study: Study) -> Table:

@@ -142,7 +142,7 @@ def make_optimisers(
 ) -> list[Optimizer]:
     """What moves the weights. kind: of `OptimConfig`. words: whose gradients are sparse."""
     # Said on purpose, or torch warns that it was not: these gradients are made by torch itself.
-    torch.sparse.check_sparse_tensor_invariants.disable()
+    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
     if kind == "adam":
         both = ((torch.optim.SparseAdam, words), (torch.optim.Adam, others))
         return [adam(weights, lr=rate) for adam, weights in both if weights]

@@ -11,7 +11,13 @@ import torch
 from docdex.errors import StudyError
 from docdex.study import figures as measured
 from docdex.study.config import TF_IDF
-from docdex.study.measures import one_shot_identification, out_of_scope_detection, tpr_at_fpr
+from docdex.study.measures import (
+    cohesion,
+    one_shot_identification,
+    out_of_scope_detection,
+    separation,
+    tpr_at_fpr,
+)
 from docdex.study.record import Found
 from docdex.study.train import train
 from docdex.study.transfer import transfer
@@ -88,9 +94,7 @@ def _base(config: StudyConfig, corpus: Corpus, cell: Cell) -> tuple[Found, NDArr
         found |= measured.describe_group(vectors, test.labels, group, classes)
     cohesions = {}
     if cell.part == "base":
-        within = dict(
-            zip(corpus.labels, measured.measures.cohesion(vectors, test.labels).tolist(), strict=False)
-        )
+        within = dict(zip(corpus.labels, cohesion(vectors, test.labels).tolist(), strict=False))
         cohesions = measured.known(within)
         if classes <= _FEW:
             found |= {f"cohesion of {label}": value for label, value in within.items()}
@@ -111,7 +115,7 @@ def _imbalance(config: StudyConfig, corpus: Corpus, cell: Cell) -> tuple[Found, 
     vectors = trained.network.embed(test, trained.vocabulary)
     found = _answers(trained, texts, test, vectors, classes=classes, only=cut)
     found |= measured.describe_group(vectors, test.labels, np.array([cut]), classes)
-    found["group separation"] = float(measured.measures.separation(vectors, test.labels)[cut])
+    found["group separation"] = float(separation(vectors, test.labels)[cut])
     return _found(cell, trained, texts, found), vectors
 
 
