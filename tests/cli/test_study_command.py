@@ -85,9 +85,13 @@ def test_a_study_of_images_goes_its_own_way(run: Run, ours: Path, monkeypatch: p
         asked.append((study, runs, results))
         return SimpleNamespace()
 
-    images = ModuleType("docdex.study.images")
-    vars(images).update(study_images=study_images, read_images_study=lambda path: path.name)
-    monkeypatch.setitem(sys.modules, "docdex.study.images", images)
+    for name, given in (
+        ("config", {"read_images_study": lambda path: path.name}),
+        ("rows", {"study_images": study_images}),
+    ):
+        module = ModuleType(f"docdex.study.images.{name}")
+        vars(module).update(given)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     ours.write_text('kind = "images"\n', encoding="utf-8")
     run("study ours.toml")
     run("study ours.toml --run x -o y.json")

@@ -18,9 +18,9 @@ workers = 0
 pictured = 20
 
 [data]
-train = ["train.csv"]
-test = ["test.csv"]
-strangers = ["strangers.csv"]
+train = ["{folder}/train.csv"]
+test = ["{folder}/test.csv"]
+strangers = ["{folder}/strangers.csv"]
 
 [model]
 dimension = 8
@@ -47,4 +47,14 @@ def write_rows(path: Path, rows: list[tuple[str, str]], heads: tuple[str, str] =
     """A CSV file."""
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([heads, *rows])
+    return path
+
+
+def write_study(folder: Path, *lines: str) -> Path:
+    """Texts to train, to test, and strangers, in a folder, and the path of a config with these lines too."""
+    write_rows(folder / "train.csv", draw_rows(1, 12))
+    write_rows(folder / "test.csv", draw_rows(2, 8))
+    write_rows(folder / "strangers.csv", draw_rows(3, 5, ("clouds",)))
+    path = folder / "tiny.toml"
+    path.write_text("\n".join([CONFIG.replace("{folder}", folder.as_posix()), *lines]), encoding="utf-8")
     return path

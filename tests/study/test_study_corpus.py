@@ -25,14 +25,15 @@ def texts_of(*words: list[int]) -> Texts:
 
 
 def words_of(texts: Texts) -> list[list[int]]:
-    starts = [0, *texts.ends.tolist()[:-1]]
+    starts = [0, *texts.ends.tolist()][:-1]
     return [texts.words[start:end].tolist() for start, end in zip(starts, texts.ends.tolist(), strict=True)]
 
 
 def test_words_are_lower_case_and_split_at_white_space(tiny_study: Tiny, study_folder: Path) -> None:
+    config = read_config(tiny_study())
     write_rows(study_folder / "train.csv", [("a", "The  the\tEND."), ("b", "end. tHe")])
     write_rows(study_folder / "test.csv", [("b", "END end.")])
-    corpus = Corpus.read(read_config(tiny_study()))
+    corpus = Corpus.read(config)
     the, end = 0, 1
     assert words_of(corpus.train) == [[the, the, end], [end, the]]
     assert corpus.test.words[1] == end
@@ -85,12 +86,14 @@ def test_rare_words_share_one_vector_and_the_others_have_their_own() -> None:
 def test_a_test_label_that_training_lacks_is_an_error_that_names_it(
     tiny_study: Tiny, study_folder: Path
 ) -> None:
+    config = read_config(tiny_study())
     write_rows(study_folder / "test.csv", [("comets", "Word1"), ("birds", "Word2")])
     with pytest.raises(StudyError, match="labels that no training text has: comets"):
-        Corpus.read(read_config(tiny_study()))
+        Corpus.read(config)
 
 
 def test_a_single_label_is_an_error(tiny_study: Tiny, study_folder: Path) -> None:
+    config = read_config(tiny_study())
     write_rows(study_folder / "train.csv", draw_rows(1, 3, ("birds",)))
     with pytest.raises(StudyError, match="only one label, birds"):
-        Corpus.read(read_config(tiny_study()))
+        Corpus.read(config)

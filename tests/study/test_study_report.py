@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from study_texts import write_study
 
 pytest.importorskip("torch", reason="needs the extra `study`")
 pytest.importorskip("pytorch_metric_learning", reason="needs the extra `study`")
@@ -18,20 +18,21 @@ from docdex.study import Study, read_config
 from docdex.study.report import write_report
 from docdex.study.run import run_study
 
-Tiny = Callable[..., Path]
 
-
-@pytest.fixture
-def study(tiny_study: Tiny, study_folder: Path) -> Study:
-    path = tiny_study("[imbalance]", "shares = [0.1, 0.5]")
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
+    """A study and the folder of its run."""
+    folder = tmp_path_factory.mktemp("report")
+    path = write_study(folder, "[imbalance]", "shares = [0.1, 0.5]")
     path.write_text(path.read_text(encoding="utf-8").replace('"tiny"', '"tiny & <co>"'), encoding="utf-8")
-    return run_study(read_config(path), study_folder / "run", say=lambda line: None)
+    return run_study(read_config(path), folder / "run", say=lambda line: None), folder / "run"
 
 
-def test_the_report_is_one_page_with_every_table_and_picture_inside(study: Study, study_folder: Path) -> None:
-    path = write_report(study, study_folder / "run")
+def test_the_report_is_one_page_with_every_table_and_picture_inside(run: tuple[Study, Path]) -> None:
+    study, folder = run
+    path = write_report(study, folder)
     page = path.read_text(encoding="utf-8")
-    assert path == study_folder / "run" / "report.html"
+    assert path == folder / "report.html"
     assert re.findall(r'src="(?!data:image/png;base64,)', page) == []
     assert "<script" not in page
     assert "http" not in page
@@ -40,7 +41,7 @@ def test_the_report_is_one_page_with_every_table_and_picture_inside(study: Study
         assert title in page
     assert page.count("<table>") == page.count("</table>") > 4
     assert "<code>cross-entropy</code>" in page
-    pictures = {each.stem: each for each in (study_folder / "run" / "pictures").iterdir()}
+    pictures = {each.stem: each for each in (folder / "pictures").iterdir()}
     assert pictures.keys() == {"sizes", "map", "imbalance", "cut"}
     for each in pictures.values():
         pixels = cv2.imdecode(np.frombuffer(each.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
@@ -48,12 +49,16 @@ def test_the_report_is_one_page_with_every_table_and_picture_inside(study: Study
         assert pixels.std() > 5
 
 
-def test_the_same_study_makes_the_same_report(study: Study, study_folder: Path) -> None:
-    first = write_report(study, study_folder / "run").read_bytes()
-    assert write_report(study, study_folder / "run").read_bytes() == first
+def test_the_same_study_makes_the_same_report(run: tuple[Study, Path]) -> None:
+    study, folder = run
+    first = write_report(study, folder).read_bytes()
+    assert write_report(study, folder).read_bytes() == first
 
 
-def test_a_folder_that_cannot_be_written_is_an_error(study: Study, study_folder: Path) -> None:
-    (study_folder / "run" / "pictures").write_text("in the way", encoding="utf-8")
+def test_a_folder_that_cannot_be_written_is_an_error(run: tuple[Study, Path], tmp_path: Path) -> None:
+    study, folder = run
+    (tmp_path / "pictures").write_text("in the way", encoding="utf-8")
+    for kept in ("corpus.npz", "vectors"):
+        (tmp_path / kept).symlink_to(folder / kept)
     with pytest.raises(StudyError, match="cannot be written"):
-        write_report(study, study_folder / "run")
+        write_report(study, tmp_path)

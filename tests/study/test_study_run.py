@@ -93,7 +93,7 @@ def test_training_tells_topics_apart_and_what_is_untrained_does_so_less(
     tiny_study: Tiny, study_folder: Path
 ) -> None:
     path = tiny_study()
-    path.write_text(path.read_text(encoding="utf-8").replace("epochs = 2", "epochs = 8"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("epochs = 2", "epochs = 20"), encoding="utf-8")
     study = run_study(read_config(path), study_folder / "run", say=quiet)
     right = {row.loss: row.figures["centroid"].mean or 0.0 for row in study.rows}
     assert min(right["cross-entropy"], right["triplet"], right["tf-idf"]) > 0.9
@@ -104,8 +104,8 @@ def test_killed_and_resumed_a_study_is_the_same_and_nothing_is_made_again(
     whole: Path, study_folder: Path
 ) -> None:
     config = read_config(whole)
-    process = running(Path(__file__).parent / "run_tiny_study.py", whole, "run")
-    kill_at_work(process, random.Random(4), lines=9, pause=0.1)
+    with running(Path(__file__).parent / "run_tiny_study.py", whole, "run") as process:
+        kill_at_work(process, random.Random(4), lines=9, pause=0.1)
     kept = {path.name: path.read_bytes() for path in (study_folder / "run" / CELLS).glob("*.json")}
     assert kept
     assert not (study_folder / "run" / RESULT).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Literal
 
@@ -44,10 +45,16 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def name(self) -> str:
-        """`imbalance-triplet-sports-at-10-seed-3`: of its file, and no other cell's of the study."""
-        rate = f"rate {self.rate:g}" if self.part == "rates" else ""
-        words = f"{self.part} {self.loss} {self.of} {rate} seed {self.seed}"
-        return re.sub(r"[^\w.]+", "-", words.lower()).strip("-")
+        """`base-triplet-seed-3`: of its file, and no other cell's of the study.
+
+        A question in words is cut short and marked by a digest: two labels may differ in signs alone.
+        """
+        words = [self.part, self.loss]
+        if self.of:
+            words += [self.of[:40], hashlib.sha256(self.of.encode()).hexdigest()[:6]]
+        if self.part == "rates":
+            words.append(f"rate {self.rate:g}")
+        return re.sub(r"[^\w.]+", "-", " ".join([*words, f"seed {self.seed}"]).lower())
 
 
 def rate_cells(config: StudyConfig) -> list[Cell]:

@@ -20,14 +20,26 @@ from docdex.whole_file import whole_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, SpawnContext
-    from multiprocessing.process import BaseProcess
+    from multiprocessing.context import (
+        ForkServerContext,
+        ForkServerProcess,
+        SpawnContext,
+        SpawnProcess,
+    )
     from pathlib import Path
 
     from docdex.study.config import StudyConfig
 
 ASKED, CELLS, CORPUS, RESULT, VECTORS = "asked.json", "cells", "corpus.npz", "study.json", "vectors"
 """Files and folders in that of the run."""
+_LOADED = [
+    "docdex.study.work",
+    "torch._dynamo",
+    *(f"pytorch_metric_learning.{part}" for part in ("losses", "miners", "distances")),
+    "sklearn.linear_model",
+]
+"""What every cell needs or may need, loaded once for all: torch loads its compiler when the first optimiser
+is made, which takes a second and a half and 100 MB."""
 
 
 def require_extra() -> None:
@@ -144,7 +156,7 @@ class _Run:
             return
         context = _context()
         waiting = list(reversed(wanted))
-        busy: dict[int, tuple[Cell, BaseProcess, Connection]] = {}
+        busy: dict[int, tuple[Cell, ForkServerProcess | SpawnProcess, Connection]] = {}
         try:
             while waiting or busy:
                 while waiting and len(busy) < self.config.workers:
@@ -172,7 +184,7 @@ def _context() -> ForkServerContext | SpawnContext:
     if "forkserver" not in mp.get_all_start_methods():
         return mp.get_context("spawn")
     context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["docdex.study.work"])
+    context.set_forkserver_preload(_LOADED)
     return context
 
 
@@ -206,7 +218,7 @@ def pictured_rows(texts: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]
     return np.unique(np.linspace(0, texts - 1, min(texts, count)).astype(np.int64))
 
 
-def _judge(cell: Cell, process: BaseProcess, told: Connection) -> None:
+def _judge(cell: Cell, process: ForkServerProcess | SpawnProcess, told: Connection) -> None:
     """Raise StudyError for a cell whose process failed."""
     with told:
         said = None

@@ -83,8 +83,17 @@ def _texts(study: Study) -> Table:
 
 
 def _losses(study: Study) -> Table:
-    names = ["cohesion", "separation", "recall@1", "map@r", "tpr@1e-3", "centroid", "classifier"]
-    table = _of_part(study, "base", names, name="losses", title="Losses", with_quality=True)
+    names = [
+        "cohesion",
+        "separation",
+        "recall@1",
+        "map@r",
+        "tpr@1e-3",
+        "centroid",
+        "classifier",
+        "seconds to quality",
+    ]
+    table = _of_part(study, "base", names, name="losses", title="Losses")
     side = study.config.sides[0]
     note = (
         f"Test texts only; mean over {len(study.config.seeds)} seeds ± half of the 95 % interval. CPU s to "
@@ -181,7 +190,7 @@ def _numbers_of_classes(study: Study) -> Table:
 
 
 def _variants(study: Study) -> Table:
-    names = ["cohesion", "separation", "recall@1", "map@r", "centroid", "classifier"]
+    names = ["cohesion", "separation", "recall@1", "map@r", "centroid", "classifier", "seconds to quality"]
     table = _of_part(
         study, "variants", names, name="variants", title="Open points decided otherwise", of="what"
     )
@@ -217,10 +226,8 @@ def _of_part(
     name: str,
     title: str,
     of: str = "",
-    with_quality: bool = False,
 ) -> Table:
     rows = [row for row in study.rows if row.part == part]
-    names = [*names, "seconds to quality"] if with_quality else names
     return Table(name, title, "", *_lines(rows, names, of))
 
 

@@ -79,38 +79,37 @@ def train(
     Raises StudyError where the training leaves the numbers.
     """
     torch.manual_seed(seed)  # what a loss draws for itself
-    made = None
-    if loss != UNTRAINED:  # before memory is looked at: a loss may load a package
-        made = make_loss(loss, classes, config.model.dimension, **config.settings.get(loss, {}))
-    before, wall, cpu = peak_megabytes(), time.perf_counter(), time.process_time()
+    before = peak_megabytes()
     vocabulary = Vocabulary.of((texts, *also), known, config.model.min_count)
     network = TextNetwork(config.model, vocabulary.size, seed)
-    curve, measuring = [], 0.0
-    if made is not None:
-        network.learn_by(made)
+    optimisers: list[Optimizer] = []
+    if loss != UNTRAINED:
+        settings = config.settings.get(loss, {})
+        network.learn_by(make_loss(loss, classes, config.model.dimension, **settings))
         words = list(network.bag.parameters())
         others = [weight for name, weight in network.named_parameters() if not name.startswith("bag.")]
         optimisers = make_optimisers(config.optim.optimiser, words, others, rate)
-        order = _ORDERS[config.optim.sampler]
-        for epoch in range(config.optim.epochs):
-            rows = order(texts.labels, config.optim.batch, np.random.default_rng((seed, epoch)))
-            run_epoch(network, optimisers, texts.take(rows), vocabulary, config.optim.batch)
-            began = time.process_time()
-            if quality is not None:
-                network.eval()
-                curve.append((began - cpu - measuring, quality(network, vocabulary)))
-                network.train()
-            measuring += time.process_time() - began
+    # From here on, as what comes before may load a package, for the first loss of a process alone.
+    wall, cpu, measuring, curve = time.perf_counter(), time.process_time(), 0.0, []
+    order = _ORDERS[config.optim.sampler]
+    for epoch in range(config.optim.epochs if optimisers else 0):
+        rows = order(texts.labels, config.optim.batch, np.random.default_rng((seed, epoch)))
+        run_epoch(network, optimisers, texts.take(rows), vocabulary, config.optim.batch)
+        began = time.process_time()
+        if quality is not None:
+            network.eval()
+            curve.append((began - cpu - measuring, quality(network, vocabulary)))
+            network.train()
+        measuring += time.process_time() - began
     network.eval()
-    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
-        raise StudyError(f"{loss} at a rate of {rate:g} leaves the numbers: give lower `optim.rates`.")
-    after = peak_megabytes()
     cost = Cost(
         seconds=time.perf_counter() - wall - measuring,
         cpu_seconds=time.process_time() - cpu - measuring,
-        megabytes=after,
+        megabytes=(after := peak_megabytes()),
         own_megabytes=None if after is None or before is None else after - before,
     )
+    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+        raise StudyError(f"{loss} at a rate of {rate:g} leaves the numbers: give lower `optim.rates`.")
     return Trained(network, vocabulary, cost, tuple(curve))
 
 

@@ -75,7 +75,6 @@ def _base(config: StudyConfig, corpus: Corpus, cell: Cell) -> tuple[Found, NDArr
     def quality(network: TextNetwork, vocabulary: Vocabulary) -> float:
         return _centroid_share(network, vocabulary, texts, test, classes)
 
-    curve = quality if cell.part == "base" else None
     trained = train(
         config,
         texts,
@@ -84,7 +83,7 @@ def _base(config: StudyConfig, corpus: Corpus, cell: Cell) -> tuple[Found, NDArr
         rate=cell.rate,
         seed=cell.seed,
         known=corpus.known,
-        quality=curve,
+        quality=quality,
     )
     vectors = trained.network.embed(test, trained.vocabulary)
     found = measured.describe(vectors, test.labels)
@@ -210,7 +209,8 @@ def _bags(texts: Texts, known: int):  # type: ignore[no-untyped-def] # of scipy,
 
     starts = np.concatenate([[0], texts.ends])
     ones = np.ones(len(texts.words), dtype=np.float32)
-    bags = csr_matrix((ones, texts.words, starts), shape=(len(texts), known))
+    # A copy, or counting would move the words of the corpus itself about.
+    bags = csr_matrix((ones, texts.words, starts), shape=(len(texts), known), copy=True)
     bags.sum_duplicates()
     return bags
 
