@@ -13,7 +13,9 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 
 import torch
+from click.testing import CliRunner
 
+from docdex.cli import main
 from docdex.errors import TrainingError
 from docdex.study.images import rows as rows_module
 from docdex.study.images.config import ImagesStudy, RowConfig, read_images_study
@@ -191,6 +193,18 @@ def test_rows_take_turns_seed_by_seed_and_a_study_that_was_stopped_goes_on(
     assert asked == everything  # each once
     monkeypatch.setattr(CheapContest, "prepare", None)
     assert run(plan) == record  # finished: nothing is even read
+
+
+def test_the_command_knows_a_study_of_images_by_its_kind(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "Contest", CheapContest)
+    monkeypatch.setattr(CheapContest, "dies_at", -1)
+    results = plan.with_name("found.json")
+    said = CliRunner().invoke(
+        main, ["study", str(plan), "-o", str(results), "--run", str(plan.parent / "runs")]
+    )
+    assert said.exit_code == 0, said.output
+    assert "seed 2, cross-entropy: 5 steps, 3 CPU seconds, rank1_flat 0.500" in said.output
+    assert len(read_images_record(results).runs) == 8
 
 
 def test_all_rows_of_a_seed_see_the_same_views_of_the_same_pictures(contest: Contest) -> None:

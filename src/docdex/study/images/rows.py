@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _NEGATIVES = 1 << 31
 """Sets the random numbers that choose negatives apart from those that make views."""
+_TOLD = ("rank1_flat", "rank1_stress", "tpr_flat@1e-4", "tpr_stress@1e-3")
+"""Figures that are said of each run."""
 
 
 class GroupedBatches(Batches):
@@ -91,9 +93,6 @@ def study_images(
             record = record.with_run(run)
             write_images_record(record, results)
     return record
-
-
-_TOLD = ("rank1_flat", "rank1_stress", "tpr_flat@1e-4", "tpr_stress@1e-3")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
