@@ -78,6 +78,9 @@ def test_every_part_of_a_study_is_measured_with_every_seed(whole: Path, study_fo
     assert base is not None
     assert base.figures.keys() >= {"cohesion", "separation", "group among itself", "seconds to quality"}
     assert base.cpu_seconds > 0
+    cut = study.find("imbalance", "triplet", "birds at 20 %")
+    assert cut is not None
+    assert cut.texts == 3 * 12 + 2
     transfer = study.find("transfer", "untrained")
     assert transfer is not None
     assert transfer.figures.keys() >= {

@@ -93,7 +93,9 @@ def cells(config: StudyConfig, labels: tuple[str, ...], rates: Rates) -> list[Ce
         for loss in config.sides:
             found += _of_side(config, labels, rates, loss, seed)
         if config.unseen:
-            for loss in config.unseen.losses or _learning(config.losses):
+            for loss in config.unseen.losses or config.losses:
+                if loss == TF_IDF:
+                    continue  # it has no vectors that could be registered
                 found.append(Cell("unseen", loss, seed, _rate(rates, loss)))
         if config.transfer:
             for loss in (*config.sides, UNTRAINED):
@@ -121,7 +123,9 @@ def _of_side(
 def _choices(config: StudyConfig) -> Iterator[tuple[str | None, str, tuple[float, ...]]]:
     """Variant, loss and the rates it may have: a variant has the study's, unless it gives its own."""
     unseen = config.unseen.losses if config.unseen else ()
-    for loss in dict.fromkeys((*_learning(config.losses), *config.sides, *unseen)):
+    for loss in dict.fromkeys((*config.losses, *config.sides, *unseen)):
+        if loss in (UNTRAINED, TF_IDF):
+            continue
         yield None, loss, config.optim.rates
     for variant in config.variants:
         if "rates" in variant.changes.get("optim", {}):
@@ -131,7 +135,3 @@ def _choices(config: StudyConfig) -> Iterator[tuple[str | None, str, tuple[float
 
 def _rate(rates: Rates, loss: str) -> float:
     return rates.get((None, loss), 0.0)
-
-
-def _learning(losses: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(loss for loss in losses if loss not in (UNTRAINED, TF_IDF))

@@ -117,10 +117,11 @@ class UnseenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TransferConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was learned here, used on other texts: by a linear probe and by the published fine-tuning.
 
-    rows: texts of the target to learn from, each a row of the table; 0 is all. The published head is dropout
-    of 0.2, batch norm, layers of 32 to 64 to 4, tanh on the outputs: of each layer, unless `tanh` is `last`,
-    as the hidden layer could do nothing without. frozen: word vectors stay as they are in fine-tuning.
-    rate: the middle of those that training may have.
+    rows: texts of the target to learn from, each a row of the table; 0 is all. The published head is
+    dropout of 0.2, batch norm, layers of 32 to 64 to 4, tanh on the outputs: of each layer, unless `tanh`
+    is `last`, as the hidden layer could do nothing without. Words that only the target's training texts
+    have get vectors too, of which the fine-tuning alone learns something. frozen: word vectors stay as they
+    are in fine-tuning. rate: the middle of those that training may have.
     """
 
     target: SourceConfig
@@ -233,8 +234,8 @@ def check_config(config: StudyConfig, name: str) -> None:
     asked = [*config.losses, *config.sides, *unseen, *config.settings]
     for loss in dict.fromkeys(asked):
         if loss in (UNTRAINED, TF_IDF):
-            if loss in (*config.sides, *unseen, *config.settings):
-                raise StudyError(f"{name}: {loss} is no loss: it may stand in `losses` alone.")
+            if loss in (*config.sides, *config.settings):
+                raise StudyError(f"{name}: {loss} is no loss: it may stand in `losses`.")
             continue
         try:
             make_loss(loss, 2, config.model.dimension, **config.settings.get(loss, {}))

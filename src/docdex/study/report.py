@@ -39,8 +39,8 @@ def write_report(study: Study, folder: Path) -> Path:
     Raises StudyError where that fails.
     """
     try:
-        pictures = _draw(study, folder)
         (folder / PICTURES).mkdir(exist_ok=True)
+        pictures = _draw(study, folder)
         for name, (_, png) in pictures.items():
             with whole_file(folder / PICTURES / f"{name}.png") as partial:
                 partial.write_bytes(png)
