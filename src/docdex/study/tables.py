@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from docdex.errors import InvalidSetting
@@ -13,6 +14,7 @@ from docdex.study.intervals import pool
 from docdex.study.published import PUBLISHED
 from docdex.study.summary import QUALITY
 from docdex.study.words import FIGURES
+from docdex.training.config import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,6 +49,7 @@ def make_tables(study: Study) -> list[Table]:
         _unseen(study),
         _transfer(study),
         _variants(study),
+        _settings(study),
     ]
     return [table for table in tables if table.rows]
 
@@ -216,6 +219,12 @@ def _transfer(study: Study) -> Table:
         f"embedding as it is, and by the published fine-tuning. `{UNTRAINED}` is where word vectors start."
     )
     return Table("transfer", "Transfer", note, *_lines(rows, ["cohesion", *names]))
+
+
+def _settings(study: Study) -> Table:
+    values = flatten(msgspec.to_builtins(study.config))
+    rows = [[f"`{key}`", str(value)] for key, value in values if value not in (None, [], "")]
+    return Table("settings", "Settings", "As the config has them, with its defaults.", ["key", "value"], rows)
 
 
 def _of_part(

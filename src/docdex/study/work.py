@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -204,7 +204,8 @@ def _count_words(corpus: Corpus, cell: Cell) -> Found:
     return Found(cell, measured.known({"centroid": right}), len(corpus.train), words, *took)
 
 
-def _bags(texts: Texts, known: int):  # type: ignore[no-untyped-def] # of scipy, which has no types
+def _bags(texts: Texts, known: int) -> Any:
+    """How often each text has each word: a sparse matrix (N, W) of scipy, which has no types."""
     from scipy.sparse import csr_matrix
 
     starts = np.concatenate([[0], texts.ends])
