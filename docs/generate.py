@@ -302,6 +302,25 @@ def write_ablation(part: str) -> str:
     return sections[part](read_record(path))
 
 
+def write_study_images(part: str) -> str:
+    """What the study of losses on images found: `budget`, `figures`, `differences` or `costs`."""
+    path = RESULTS.with_name("study_images.json")
+    if not path.exists():
+        return (
+            "*Not measured yet: `docdex study configs/study_images.toml` writes `results/study_images.json`.*"
+        )
+    from docdex.study.images import report
+    from docdex.study.images.record import read_images_record
+
+    sections = {
+        "budget": report.budget_section,
+        "figures": report.figures_table,
+        "differences": report.differences_table,
+        "costs": report.costs_table,
+    }
+    return sections[part](read_images_record(path))
+
+
 def write_own(part: str) -> str:
     """What training on a user's folder gave: the `table` by seed, or in words the `change`."""
     path = RESULTS.with_name("own_pages.json")
@@ -438,6 +457,17 @@ _MISTAKES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def write_study(name: str, part: str) -> str:
+    """A table of what a study of texts found, beside what was published where anything was."""
+    path = RESULTS.with_name(f"study_{name}.json")
+    if not path.exists():
+        return f"*Not measured yet: `docdex study configs/study_{name}.toml -o results/study_{name}.json`.*"
+    from docdex.study import Study, read_json
+    from docdex.study.tables import markdown_table
+
+    return markdown_table(read_json(path, Study), part)
+
+
 def write_config(name: str) -> str:
     """A committed config as it is."""
     return f"```toml\n{(CONFIGS / f'{name}.toml').read_text(encoding='utf-8').rstrip()}\n```"
@@ -458,6 +488,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "published": write_published,
     "recipe": write_recipe,
     "results": write_results,
+    "study": write_study,
+    "study-images": write_study_images,
     "text": text_tables.write,
     "thresholds": write_thresholds,
 }

@@ -63,13 +63,13 @@ def test_nothing_imports_what_stands_below_it(module: Path) -> None:
     assert {(room, name) for name in below} - POINTING_UP == set()
 
 
-def test_only_training_imports_torch() -> None:
+def test_only_training_and_the_study_import_torch() -> None:
     importing = {
         room_of(module)
         for module in MODULES
         if re.search(r"^\s*(import|from) torch\b", module.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    assert importing <= {"training"}
+    assert importing <= {"training", "study"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -310,3 +310,12 @@ class TrainingError(DocdexError):
     """
 
     code = "training"
+
+
+class StudyError(DocdexError):
+    """A study that cannot start or go on: config, texts, or the run's folder.
+
+    Mend what the message names; what was finished is kept, and `--resume` goes on from there.
+    """
+
+    code = "study"

@@ -24,6 +24,7 @@ COMMANDS = {
     "ablate": Lazy(
         "docdex.cli.ablate:ablate", "Train variants of a recipe, and measure what each choice gives."
     ),
+    "study": Lazy("docdex.cli.study:study", "Compare classification with metric learning."),
 }
 """Sub-commands in the order of the help, which is written from this table so that it loads none of them."""
 

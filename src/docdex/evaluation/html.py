@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from docdex.errors import MissingExtra
 from docdex.evaluation.confusions import near_strangers, wrong_types
+from docdex.evaluation.page import images, write_page
 from docdex.evaluation.protocol import CAPTURES
 from docdex.evaluation.report import Cell, table_cells
 from docdex.images import read_pages
 from docdex.thumbnails import make_thumbnail
-from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from docdex.evaluation.confusions import Confusion
@@ -25,31 +25,6 @@ if TYPE_CHECKING:
 
 _CONFUSIONS = 8
 _LONG_SIDE = 180
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>docdex: benchmark</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2em auto; padding: 1em }}
-table {{ border-collapse: collapse; margin: 1em 0; font-size: 13px }}
-th, td {{ border-bottom: 1px solid #ddd; padding: .3em .7em; text-align: right; white-space: nowrap }}
-th {{ white-space: normal; vertical-align: bottom }}
-th:first-child, td:first-child {{ text-align: left }}
-td small {{ color: #777; display: block }}
-img {{ max-width: 100% }}
-.wide {{ overflow-x: auto }}
-.row {{ display: flex; flex-wrap: wrap; gap: 1em }}
-figure {{ margin: 0; font-size: 12px; max-width: 380px }}
-</style>
-</head>
-<body>
-<h1>Benchmark</h1>
-{body}
-</body>
-</html>
-"""
 
 _TABLES = {
     "summary": ("At a glance", ""),
@@ -105,8 +80,7 @@ def write_report(benchmark: Benchmark, measurements: Sequence[Measurement], path
         _curves(benchmark, measurements),
         *(_peer(benchmark, measured) for measured in measurements),
     ]
-    with whole_file(path) as partial:
-        partial.write_text(_PAGE.format(body="\n".join(parts)), encoding="utf-8")
+    write_page("Benchmark", parts, path)
 
 
 def _about(results: Sequence[PeerResult]) -> str:
@@ -152,7 +126,7 @@ def _curves(benchmark: Benchmark, measurements: Sequence[Measurement]) -> str:
         curves[f"ROC, {capture}"] = draw_roc(measurements, capture)
         curves[f"OSCR, {capture}"] = draw_oscr(benchmark, measurements, capture)
         curves[f"DET, {capture}"] = draw_det(benchmark, measurements, capture)
-    return f'<h2>Curves</h2>\n<div class="row">\n{_images(curves)}\n</div>'
+    return f'<h2>Curves</h2>\n<div class="row">\n{images(curves)}\n</div>'
 
 
 def _peer(benchmark: Benchmark, measured: Measurement) -> str:
@@ -161,8 +135,8 @@ def _peer(benchmark: Benchmark, measured: Measurement) -> str:
     parts = [f"<h2>{escape(measured.result.peer)}</h2>"]
     if measured.vectors is not None:
         histograms = {f"Similarities, {capture}": draw_histogram(measured, capture) for capture in CAPTURES}
-        parts.append(f'<div class="row">\n{_images(histograms)}\n</div>')
-        parts.append(_images({"PCA and t-SNE of its vectors": draw_maps(benchmark, measured)}))
+        parts.append(f'<div class="row">\n{images(histograms)}\n</div>')
+        parts.append(images({"PCA and t-SNE of its vectors": draw_maps(benchmark, measured)}))
     for title, confusions in (
         ("Types most often mistaken", wrong_types(benchmark, measured.draws, _CONFUSIONS)),
         ("Strangers nearest to a sample", near_strangers(benchmark, measured.draws, _CONFUSIONS)),
@@ -171,11 +145,6 @@ def _peer(benchmark: Benchmark, measured: Measurement) -> str:
             figures = "\n".join(_confusion(benchmark, confusion) for confusion in confusions)
             parts.append(f'<h3>{title}</h3>\n<div class="row">\n{figures}\n</div>')
     return "\n".join(parts)
-
-
-def _images(pictures: Mapping[str, str]) -> str:
-    """Data URIs by what they show."""
-    return "\n".join(f'<img alt="{escape(shown)}" src="{uri}">' for shown, uri in pictures.items())
 
 
 def _confusion(benchmark: Benchmark, confusion: Confusion) -> str:
@@ -187,4 +156,4 @@ def _confusion(benchmark: Benchmark, confusion: Confusion) -> str:
     asked = f"{probe.kind or f'stranger, {probe.set}'}, {probe.name}, {probe.capture}"
     said = f"{asked} → {sample.kind}, {sample.name}: {confusion.similarity:.3g}"
     often = f", {confusion.times} times" if confusion.times > 1 else ""
-    return f"<figure>{_images(thumbnails)}<figcaption>{escape(said)}{often}</figcaption></figure>"
+    return f"<figure>{images(thumbnails)}<figcaption>{escape(said)}{often}</figcaption></figure>"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from docdex.evaluation.measurement import Measurement
     from docdex.evaluation.protocol import Benchmark, Capture
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     # Names inside an SVG are random, and words curves, unless told otherwise.
     "svg.hashsalt": "docdex",
     "svg.fonttype": "none",
@@ -152,7 +152,7 @@ def draw_maps(benchmark: Benchmark, measured: Measurement) -> str:
         raise InvalidSetting(f"{measured.result.peer} has no vectors to draw.")
     shown = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_POINTS)).astype(np.intp))
     groups = np.array([_group(benchmark, n) for n in shown])
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(10.4, 4.6), dpi=_DOTS_PER_INCH, layout="constrained")
         both = figure.subplots(1, 2)
         for axes, title, points in zip(
@@ -166,7 +166,7 @@ def draw_maps(benchmark: Benchmark, measured: Measurement) -> str:
         figure.legend(*both[0].get_legend_handles_labels(), loc="outside right center", markerscale=2)
         png = io.BytesIO()
         figure.savefig(png, format="png", metadata={"Software": None})
-    return _data_uri("png", png.getvalue())
+    return data_uri("png", png.getvalue())
 
 
 _STRANGERS = "strangers"
@@ -200,7 +200,7 @@ def lay_out(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _svg(draw: Callable[[Axes], None]) -> str:
     """One plot as SVG in a data URI: inside a page, the names in one SVG would be those of the next."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         draw(axes)
@@ -209,8 +209,9 @@ def _svg(draw: Callable[[Axes], None]) -> str:
             figure.legend(loc="outside lower center", ncols=3, fontsize=8)
         svg = io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return _data_uri("svg+xml", svg.getvalue())
+    return data_uri("svg+xml", svg.getvalue())
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """A picture as an address that holds it. kind: `png`, `svg+xml`."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -22,41 +22,38 @@ from torch.utils.data import DataLoader
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
 from docdex.training.batch_norm import share_batch_norms
-from docdex.training.class_layer import build_class_layer, place_at_random, place_centres, starting_centres
+from docdex.training.class_layer import build_class_layer
 from docdex.training.classes import ClassTable, expand
 from docdex.training.config import differences, restore_config
 from docdex.training.distil import learn_maps, listen
 from docdex.training.export import to_onnx
+from docdex.training.initial import BEYOND, start_centres, start_head
 from docdex.training.journal import Journal
+from docdex.training.learning import build_optimiser, follow, schedule, set_rates
 from docdex.training.network import EmbeddingNetwork
 from docdex.training.processes import Processes
 from docdex.training.progress import Progress
 from docdex.training.start import read_start
 from docdex.training.validation import Validation
-from docdex.training.views import Batches, CleanVectors
+from docdex.training.views import Batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from docdex.training.config import OptimConfig, TrainConfig
-    from docdex.training.distil import Distillation
+    from docdex.training.config import TrainConfig
     from docdex.training.progress import Pace
     from docdex.training.views import Batch
 
 _CHOSEN_BY = ("rank1_flat", "rank1_stress", "dir_stress@0.1", "tpr_flat@1e-4", "tpr_stress@1e-3")
 """A checkpoint is as good as the mean of these figures on the benchmark's part for development."""
-_PCA_BATCHES = 24
-"""Batches of views that the head's starting projection is fitted on."""
 _NEGATIVES = 1 << 31
 """Sets the random numbers that choose negatives apart from those that make views."""
 _SHOWN = 16
 """Views of a batch that a picture shows."""
 _SAID_EVERY = 20
 """Steps between two lines of figures."""
-_BEYOND = 1 << 24
-"""A batch number that no run reaches: views for the start come from behind it."""
 
 
 def cpu_seconds() -> float:
@@ -136,12 +133,18 @@ class Trainer:
                 self.processes.follow_first(self.network.state_dict().values())
             # Centres are half of what a run has learned: restarted, they would drag the network back.
             if start is None or not start.load_centres_into(self.centres, config.data):
-                self._start_centres()
+                start_centres(self.centres, config, self.table, self.network, self.say)
         share_batch_norms(self.network, self.processes)
         self._rows: str | None = None
         self.averaged = copy.deepcopy(self.network)
         self.distillation = listen(config, self.network, self.processes)
-        self.optimiser = _optimiser(self.network, config.optim, self.distillation)
+        learning: list[tuple[nn.Module, float]] = [
+            (self.network.upper, config.optim.trunk_rate),
+            (self.network.head, config.optim.head_rate),
+        ]
+        if self.distillation is not None:
+            learning.append((self.distillation, config.optim.head_rate))
+        self.optimiser = build_optimiser(learning, config.optim.weight_decay)
         if state is not None:
             self._restore(state)
 
@@ -174,33 +177,7 @@ class Trainer:
         if self.config.model.distil_minutes:
             learn_maps(self.config, self.table, self.network, self.say)
         self.say("starting the head from a projection of training views")
-        self.network.eval()
-        with torch.no_grad():
-            views = DataLoader(
-                self.batches,
-                batch_size=None,
-                sampler=range(_BEYOND, _BEYOND + _PCA_BATCHES),
-                num_workers=self.config.workers,
-            )
-            maps = torch.cat([batch[0].float() for batch in views])
-            cells = self.network.cells(maps)
-            self.network.head.start_from(cells)
-
-    def _start_centres(self) -> None:
-        """Each class's centre where the network puts its clean page, or anywhere."""
-        if self.config.loss.start == "random":
-            place_at_random(self.centres, self.config.seed)
-            return
-        self.network.eval()
-        self.say(f"starting {len(self.table)} centres from clean pages")
-        model = to_onnx(self.network, self.config.model.side, "vectors")
-        clean, block = CleanVectors(self.config, self.table, model), self.centres.block
-        chunks = range(block.start // clean.chunk, math.ceil(block.stop / clean.chunk))
-        loader = DataLoader(clean, batch_size=None, sampler=chunks, num_workers=self.config.workers)
-        for chunk, vectors in zip(chunks, loader, strict=True):
-            aside = torch.Generator().manual_seed(self.config.seed + chunk)
-            centres = starting_centres(vectors, self.centres.centres.shape[1:], aside)
-            place_centres(self.centres, chunk * clean.chunk, centres)
+        start_head(self.network, self.batches, self.config.workers)
 
     def _restore_network(self, state: dict[str, Any]) -> None:
         try:
@@ -261,7 +238,7 @@ class Trainer:
         loader = DataLoader(
             self.batches.part(self.processes.block(config.optim.batch), taught),
             batch_size=None,
-            sampler=range(progress.step, _BEYOND),
+            sampler=range(progress.step, BEYOND),
             num_workers=config.workers,
             prefetch_factor=3 if config.workers else None,
         )
@@ -297,9 +274,8 @@ class Trainer:
 
     def _step(self, batch: Batch) -> float:
         optim, network, labels = self.config.optim, self.network, batch.labels
-        factor = _schedule(self.share_done(), self.progress.step, optim.warmup)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
+        factor = schedule(self.share_done(), self.progress.step, optim.warmup)
+        set_rates(self.optimiser, factor)
         network.train()
         cells = network.cells(batch.maps.float())
         vectors = network.head(cells)
@@ -326,14 +302,7 @@ class Trainer:
         nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], optim.clip)
         self.optimiser.step()
         self.centres.step(optim.centre_rate * factor)
-        decay = min(optim.ema, (1 + self.progress.step) / (10 + self.progress.step))
-        with torch.no_grad():
-            pairs = zip(self.averaged.state_dict().values(), network.state_dict().values(), strict=True)
-            for average, value in pairs:
-                if average.is_floating_point():
-                    average.lerp_(value, 1 - decay)
-                else:
-                    average.copy_(value)
+        follow(self.averaged, network, optim.ema, self.progress.step)
         return reached
 
     def _log(self, losses: list[float]) -> None:
@@ -373,28 +342,3 @@ class Trainer:
 
 def _silent(_: str) -> None:
     """For all processes but the first: what they would say is said."""
-
-
-def _optimiser(
-    network: EmbeddingNetwork, optim: OptimConfig, distillation: Distillation | None
-) -> torch.optim.AdamW:
-    """AdamW; weight decay on matrices and kernels only. `peak` is each group's rate at the schedule's top."""
-    groups: list[dict[str, Any]] = []
-    learning: list[tuple[nn.Module, float]] = [
-        (network.upper, optim.trunk_rate),
-        (network.head, optim.head_rate),
-    ]
-    if distillation is not None:
-        learning.append((distillation, optim.head_rate))
-    for module, rate in learning:
-        for decayed in (True, False):
-            chosen = [p for p in module.parameters() if p.requires_grad and (p.ndim > 1) == decayed]
-            groups.append(
-                {"params": chosen, "peak": rate, "weight_decay": optim.weight_decay if decayed else 0.0}
-            )
-    return torch.optim.AdamW(groups, lr=0.0)
-
-
-def _schedule(done: float, step: int, warmup: int) -> float:
-    """Share of the peak rate: linear warm-up by steps, cosine to zero by budget."""
-    return min(1.0, (step + 1) / max(warmup, 1)) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))

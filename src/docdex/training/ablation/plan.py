@@ -96,7 +96,7 @@ def read_ablation(path: Path) -> Ablation:
     plan = _read(path)
     base = read_config(path.parent / plan.base)
     budget = {"optim": {"minutes": plan.minutes, "steps": plan.steps}}
-    base = _changed(_changed(base, plan.every, f"{path}: every"), budget, str(path))
+    base = changed(changed(base, plan.every, f"{path}: every"), budget, str(path))
     variants: dict[tuple[int, str], Variant] = {}
     rows = [(group, row) for group in plan.groups for row in group.rows]
     by_row = [list(_variants(path, base, group, row, plan.seeds)) for group, row in rows]
@@ -127,7 +127,7 @@ def _variants(
     path: Path, base: TrainConfig, group: Group, row: Row, seeds: tuple[int, ...]
 ) -> Iterator[Variant]:
     name = f"{group.name}: {row.name}"
-    config = _changed(base, row.changes, f"{path}: {name}")
+    config = changed(base, row.changes, f"{path}: {name}")
     for seed in group.seeds or seeds:
         seeded = msgspec.structs.replace(config, name=f"{base.name}, {name}, seed {seed}", seed=seed)
         yield Variant(name, row.changes, seed, seeded)
@@ -143,7 +143,7 @@ def describe(changes: Changes) -> str:
     return ", ".join(f"{key} = {value}" for key, value in flatten(changes))
 
 
-def _changed(base: TrainConfig, changes: Changes, name: str) -> TrainConfig:
+def changed(base: TrainConfig, changes: Changes, name: str) -> TrainConfig:
     """A config with these changes. Raises TrainingError, with `name` in it, for one that is refused."""
     values = msgspec.to_builtins(base)
     _merge(values, changes)

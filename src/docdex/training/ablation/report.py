@@ -67,7 +67,7 @@ def _group_table(record: Record, group: Group) -> str:
     lines = []
     for row in group.rows:
         runs = record.runs_of(row.changes)
-        figures = {head: _spread([*by_seed(runs, name).values()]) for head, name in FIGURES.items()}
+        figures = {head: spread([*by_seed(runs, name).values()]) for head, name in FIGURES.items()}
         lines.append(
             {
                 "row": row.name,
@@ -78,7 +78,7 @@ def _group_table(record: Record, group: Group) -> str:
                 "published": _ABSENT if row.published is None else f"{row.published:.3f}",
             }
         )
-    return _table(lines)
+    return as_table(lines)
 
 
 def _order_table(found: Sequence[Effect]) -> str:
@@ -101,7 +101,7 @@ def _order_table(found: Sequence[Effect]) -> str:
                 "differs": _differs(effect, place, theirs),
             }
         )
-    return _table(lines)
+    return as_table(lines)
 
 
 def _differs(effect: Effect, place: int | None, theirs: int | None) -> str:
@@ -116,17 +116,19 @@ def _differs(effect: Effect, place: int | None, theirs: int | None) -> str:
     return "; ".join(words)
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], sign: str = "") -> str:
+    """Mean of a row's figures over its seeds, lowest to highest in brackets. sign: `+` for differences."""
     if not values:
         return _ABSENT
-    mean = f"{np.mean(values):.3f}"
-    return f"{mean} ({min(values):.3f}–{max(values):.3f})" if len(values) > 1 else mean
+    mean, low, high = (format(of(values), f"{sign}.3f") for of in (np.mean, min, max))
+    return f"{mean} ({low}{' to ' if sign else '–'}{high})" if len(values) > 1 else mean
 
 
 def _count(values: Sequence[int]) -> str:
     return f"{round(float(np.mean(values))):,}" if values else _ABSENT
 
 
-def _table(lines: Sequence[Mapping[str, str]]) -> str:
+def as_table(lines: Sequence[Mapping[str, str]]) -> str:
+    """A table in Markdown. lines: its rows, each with the same heads."""
     rows = [list(lines[0]), ["---"] * len(lines[0]), *(list(line.values()) for line in lines)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
