@@ -14,7 +14,7 @@ setup-test: .venv/.test
 
 # The CPU build of torch is what the tests need; an index that only has CUDA builds works too, it is only larger.
 .venv/.test: .venv/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,report,train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,report,study,text,train]'
 	@touch $@
 
 demo: setup
