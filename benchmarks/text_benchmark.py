@@ -165,7 +165,7 @@ def compared(
     results[0]["ahead"] = {
         figure: {"of": best, **msgspec.to_builtins(ours.ahead_of(baselines[best])[figure])}
         for figure in ours.values
-        for best in [max(baselines, key=lambda name, figure=figure: baselines[name].values[figure])]
+        for best in [max((found.values[figure], name) for name, found in baselines.items())[1]]
     }
     return results
 

@@ -41,7 +41,7 @@ MACHINE = re.compile(
 PUBLIC_HOSTS = {"arxiv.org", "docs.python.org", "semver.org", "www.apache.org"}
 """Hosts that may be named: what people read. A package index or a file store is for each to choose."""
 
-OTHERS_OPTIONS = {"--check", "--editable", "--logdir", "--no-deps", "--nproc-per-node", "--strict"}
+OTHERS_OPTIONS = {"--check", "--editable", "--logdir", "--no-deps", "--nproc-per-node", "--ocr", "--strict"}
 """Options in the docs that are those of other programs or of our scripts."""
 
 needs_model = pytest.mark.skipif(

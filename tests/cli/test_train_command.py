@@ -44,11 +44,15 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path, bool]]:
                     self.show(pace)
             self.say("rank-1 .9")
 
-    config, loop = ModuleType("docdex.training.config"), ModuleType("docdex.training.loop")
-    vars(config)["read_config"] = lambda path: SimpleNamespace(name=path.stem)
-    vars(loop)["Trainer"] = Trainer
-    monkeypatch.setitem(sys.modules, "docdex.training.config", config)
-    monkeypatch.setitem(sys.modules, "docdex.training.loop", loop)
+    fakes = {
+        "config": {"read_config": lambda path: SimpleNamespace(name=path.stem)},
+        "loop": {"Trainer": Trainer},
+        "text": {"is_text_config": lambda path: False},
+    }
+    for name, content in fakes.items():
+        module = ModuleType(f"docdex.training.{name}")
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     return done
 
 

@@ -93,7 +93,7 @@ class Teacher:
             by_length.setdefault(len(ids), []).append(number)
         vectors = np.empty((len(texts), self._words.shape[1]), dtype=np.float32)
         for length, members in by_length.items():
-            for part in torch.tensor(members).split(max(1, _TOKENS_AT_ONCE // length)):
+            for part in torch.split(torch.tensor(members), max(1, _TOKENS_AT_ONCE // length)):
                 ids = torch.tensor([tokens[number] for number in part.tolist()])
                 states = self._words[ids] + self._positions[:length] + self._kinds[0]
                 states = self._norm(states).to(torch.bfloat16)
