@@ -124,7 +124,8 @@ def test_a_model_is_reported_by_its_passport_not_by_its_path(tiny: Path, picture
 
 def test_a_model_costs_what_it_took_and_what_it_went_on_from(tiny: Path) -> None:
     passport = models.read_passport(tiny)
-    run = {"minutes": 20.5, "cpu_minutes": 30.0, "images": 1000}
+    run = {"config": {"name": "end"}, "minutes": 20.5, "cpu_minutes": 30.0, "images": 1000}
+    other = {**run, "config": {"name": "other"}}
     before = [{"name": "start", "minutes": 70.2, "cpu_minutes": 95.0, "images": 5000}]
 
     def cost(**training: object) -> TrainingCost | None:
@@ -132,7 +133,11 @@ def test_a_model_costs_what_it_took_and_what_it_went_on_from(tiny: Path) -> None
 
     assert cost(**run) == TrainingCost(20.5, 30.0, 1000)
     assert cost(**run, before=before) == TrainingCost(90.7, 125.0, 6000)
-    assert cost(**run, joined=[{**run, "before": before}]) == TrainingCost(111.2, 155.0, 7000)
+    assert cost(**run, joined=[{**other, "before": before}]) == TrainingCost(111.2, 155.0, 7000)
+    # What was averaged with a run that had gone on from it is the same minutes.
+    went_on = {"name": "other", "minutes": 20.5, "cpu_minutes": 30.0, "images": 1000}
+    assert cost(**run, before=[went_on], averaged=[other]) == TrainingCost(41.0, 60.0, 2000)
+    assert cost(**run, averaged=[other]) == TrainingCost(41.0, 60.0, 2000)
     # A part that is not known makes the whole unknown, not smaller.
     assert cost(**run, before=[*before, {"name": "older"}]) is None
     assert cost(by="somebody else") is None

@@ -17,7 +17,7 @@ from docdex.evaluation.results import TrainingCost
 from docdex.evaluation.words import open_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -92,14 +92,16 @@ class ModelPeer:
 
 
 def training_cost(passport: Passport) -> TrainingCost | None:
-    """What a model took, with all that it went on from and was joined with.
+    """What a model took, with all that it went on from, was averaged with and was joined with, each once.
 
     None where the passport does not say it of each.
     """
     training = passport.training
     try:
-        ends = [training, *training.get("joined", ())]
-        runs = [run for end in ends for run in (end, *end.get("before", ()))]
+        ends = [training, *training.get("averaged", ()), *training.get("joined", ())]
+        every = [run for end in ends for run in (end, *end.get("before", ()))]
+        # What was averaged mostly went on from each other.
+        runs = {(_run_name(run), run["minutes"], run["images"]): run for run in every}.values()
         return TrainingCost(
             minutes=round(sum(run["minutes"] for run in runs), 1),
             cpu_minutes=round(sum(run["cpu_minutes"] for run in runs), 1),
@@ -107,6 +109,10 @@ def training_cost(passport: Passport) -> TrainingCost | None:
         )
     except (KeyError, TypeError):  # a passport may say of its training what it likes
         return None
+
+
+def _run_name(run: Mapping[str, Any]) -> str:
+    return str(run["name"] if "name" in run else run["config"]["name"])
 
 
 class PicturePeer:
