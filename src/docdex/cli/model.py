@@ -200,6 +200,7 @@ def export(
     \b
     Example:
       docdex model export runs/small small.onnx --name small --packed --benchmark dev
+      docdex model export runs/second small.onnx --name small --average runs/first --benchmark dev
       docdex model export runs/small base.onnx --name base --join runs/first --packed --benchmark dev
     """
     if int8 and packed:
