@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
+
+from tables import RESULTS, table
 
 from docdex import models
 from docdex.text import passport
-
-RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 _FIGURES = {
     "rank1": "rank-1",
@@ -19,11 +18,6 @@ _FIGURES = {
     "dir@0.1": "DIR at FPIR 0.1",
     "dir@0.01": "DIR at FPIR 0.01",
 }
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows))
 
 
 def _read(name: str) -> dict[str, Any] | None:

@@ -66,8 +66,8 @@ def tracked_files() -> list[Path]:
     return [ROOT / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
 
 
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def load_generator(name: str = "generate") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -154,19 +154,20 @@ def test_the_shell_commands_of_a_page_succeed(page: Path, clone: Path) -> None:
 def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generator = load_generator()
-    measured = {result.peer: result for result in read_results(generator.RESULTS)}
-    monkeypatch.setattr(generator, "RESULTS", tmp_path / "benchmark.json")
-    assert "Not measured yet" in generator.write_published()
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tables = load_generator("model_tables")
+    measured = {result.peer: result for result in read_results(tables.BENCHMARK)}
+    monkeypatch.setattr(tables, "BENCHMARK", tmp_path / "benchmark.json")
+    assert "Not measured yet" in tables.write_published()
 
     def named(**peers: str) -> None:
         results = [msgspec.structs.replace(measured[of], peer=f"docdex:{name}") for name, of in peers.items()]
-        write_results([*results, measured["phash"]], generator.RESULTS)
+        write_results([*results, measured["phash"]], tables.BENCHMARK)
 
     named(base="docdex:base")
-    assert "Not measured yet" in generator.write_published()
+    assert "Not measured yet" in tables.write_published()
     named(base="docdex:base", published_1="phash", published_2="thumbnail")
-    figures, _, standing = generator.write_published().split("\n\n")
+    figures, _, standing = tables.write_published().split("\n\n")
     assert [line.split("`")[1] for line in figures.splitlines()[2:]] == [
         "docdex:base",
         "docdex:published_1",
@@ -196,9 +197,12 @@ def test_figures_are_in_the_docs_once_they_are_measured() -> None:
 
 
 @needs_model
-def test_mistakes_of_another_model_are_not_told_of_this_one(tmp_path: Path) -> None:
-    generator = load_generator()
-    generator.RESULTS = tmp_path / "benchmark.json"
+def test_mistakes_of_another_model_are_not_told_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tables = load_generator("mistake_tables")
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
     found = {
         "digest": models.load().passport.digest,
         "types": 130,
@@ -218,7 +222,7 @@ def test_mistakes_of_another_model_are_not_told_of_this_one(tmp_path: Path) -> N
 
     def written(part: str) -> str:
         (tmp_path / "mistakes.json").write_text(json.dumps(found), encoding="utf-8")
-        return str(generator.write_mistakes(part))
+        return str(tables.write_mistakes(part))
 
     assert "| s | flat | 9 | 4 | 2 | 1 | 3 | 1 |" in written("sets")
     assert "Of 9 answers 4 are right. 2 name another type, 1 of them one of the same set." in written("sets")
