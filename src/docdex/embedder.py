@@ -121,12 +121,12 @@ class OnnxEmbedder:
 
     @property
     def short_side(self) -> int:
-        """Pixels that a page's short side must keep when decoded: two and a third for each of the input.
+        """Pixels that a page's short side must keep when decoded: two and a half for each of the input.
 
         With that, vectors stay above 0.99 cosine of full decoding (`benchmarks/reduced_decoding.py`), and a
         12-megapixel photo may be read at an eighth.
         """
-        return self.passport.input.side * 7 // 3
+        return self.passport.input.side * 5 // 2
 
     @property
     def reader(self) -> PictureReader:
