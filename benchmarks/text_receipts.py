@@ -11,7 +11,7 @@ the gallery's own texts and nothing else) and by MiniLM; looks by the model `bas
 With `--ocr`, every tenth probe of the first draw, flat and stress, and the samples are read by PP-OCR too;
 texts are kept in CACHE by the digest of their picture. It takes seconds a page.
 
-Needs the extras `text`, `report` and, for OCR, `ocr`, and MiniLM's weights (docs/text-model.md).
+Needs the extras `train`, `text`, `report` and, for OCR, `ocr`, and MiniLM's weights (docs/text-model.md).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from docdex.evaluation.texts import Figure
 from docdex.evaluation.words import read_through
 from docdex.images import read_pages
 from docdex.text import TextEmbedder, has_words, open_ocr
+from docdex.training.text.teacher import Teacher
 
 SET = "receipts_my"
 EVERY = 10
@@ -108,10 +109,12 @@ def by_words(texts: Sequence[str], text: TextEmbedder) -> dict[str, Similarities
     """Three ways to compare what receipts say; one without words resembles nothing."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    def embedded(embedder: TextEmbedder) -> Similarities:
-        vectors = np.zeros((len(texts), embedder.contract.dimension), dtype=np.float32)
-        said = [n for n, found in enumerate(texts) if has_words(found)]
-        vectors[said] = embedder.embed([texts[n] for n in said])
+    said = [n for n, found in enumerate(texts) if has_words(found)]
+
+    def embedded(embed: Callable[[Sequence[str]], NDArray[np.float32]]) -> Similarities:
+        found = embed([texts[n] for n in said])
+        vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
+        vectors[said] = found
         return cosines(vectors)
 
     def by_tfidf(probes: NDArray[np.intp], samples: NDArray[np.intp]) -> NDArray[np.floating]:
@@ -120,9 +123,9 @@ def by_words(texts: Sequence[str], text: TextEmbedder) -> dict[str, Similarities
         return cosines(fitted.transform(texts))(probes, samples)
 
     return {
-        OURS: embedded(text),
+        OURS: embedded(text.embed),
         "words (TF-IDF, 3 to 5 characters)": by_tfidf,
-        "words (MiniLM)": embedded(TextEmbedder.open("minilm")),
+        "words (MiniLM)": embedded(Teacher.open()[0].embed),
     }
 
 
