@@ -8,8 +8,9 @@ and probes are the protocol's (docs/benchmark.md). A flat receipt and its stress
 what reading under stress costs is not in it. Words by the packaged model, by TF-IDF of characters (fitted on
 the gallery's own texts and nothing else) and by MiniLM; looks by the model `base`.
 
-With `--ocr`, every tenth probe of the first draw, flat and stress, and the samples are read by PP-OCR too;
-texts are kept in CACHE by the digest of their picture. It takes seconds a page.
+With `--ocr`, every tenth probe of the first draw, flat and stress, is read by PP-OCR too, and compared with
+the transcripts of the samples; texts are kept in CACHE by the digest of their picture. It takes seconds a
+page.
 
 Needs the extras `train`, `text`, `report` and, for OCR, `ocr`, and MiniLM's weights (docs/text-model.md).
 """
@@ -72,10 +73,10 @@ def main() -> None:
         gallery, probes = draws[0]
         asked = np.concatenate([of_capture(benchmark, probes, capture)[::EVERY] for capture in CAPTURES])
         ocr = open_ocr()
-        read = dict.fromkeys(range(len(texts)), "")
-        for n in [*gallery, *asked]:
+        read = list(texts)
+        for n in asked:
             read[n] = read_through(ocr, page_of(benchmark.instances[n]), options.ocr)
-        by_ocr = {f"{name}, read by OCR": near for name, near in by_words(list(read.values()), text).items()}
+        by_ocr = {f"{name}, read by OCR": near for name, near in by_words(read, text).items()}
         part = [(gallery, asked)]
         found["ocr"] = {
             capture: figures(benchmark, part, {**peers, **by_ocr}, capture) for capture in CAPTURES
