@@ -8,10 +8,11 @@ and probes are the protocol's (docs/benchmark.md). A flat receipt and its stress
 what reading under stress costs is not in it. Words by the packaged model, by TF-IDF of characters (fitted on
 the gallery's own texts and nothing else) and by MiniLM; looks by the model `base`.
 
-With `--ocr`, every tenth probe of the first draw, flat and stress, and the samples are read by PP-OCR too;
-texts are kept in CACHE by the digest of their picture. It takes seconds a page.
+With `--ocr`, every tenth probe of the first draw, flat and stress, is read by PP-OCR too, and compared with
+the transcripts of the samples; texts are kept in CACHE by the digest of their picture. It takes seconds a
+page.
 
-Needs the extras `text`, `report` and, for OCR, `ocr`, and MiniLM's weights (docs/text-model.md).
+Needs the extras `train`, `text`, `report` and, for OCR, `ocr`, and MiniLM's weights (docs/text-model.md).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from docdex.evaluation.texts import Figure
 from docdex.evaluation.words import read_through
 from docdex.images import read_pages
 from docdex.text import TextEmbedder, has_words, open_ocr
+from docdex.training.text.teacher import Teacher
 
 SET = "receipts_my"
 EVERY = 10
@@ -71,10 +73,10 @@ def main() -> None:
         gallery, probes = draws[0]
         asked = np.concatenate([of_capture(benchmark, probes, capture)[::EVERY] for capture in CAPTURES])
         ocr = open_ocr()
-        read = dict.fromkeys(range(len(texts)), "")
-        for n in [*gallery, *asked]:
+        read = list(texts)
+        for n in asked:
             read[n] = read_through(ocr, page_of(benchmark.instances[n]), options.ocr)
-        by_ocr = {f"{name}, read by OCR": near for name, near in by_words(list(read.values()), text).items()}
+        by_ocr = {f"{name}, read by OCR": near for name, near in by_words(read, text).items()}
         part = [(gallery, asked)]
         found["ocr"] = {
             capture: figures(benchmark, part, {**peers, **by_ocr}, capture) for capture in CAPTURES
@@ -108,10 +110,12 @@ def by_words(texts: Sequence[str], text: TextEmbedder) -> dict[str, Similarities
     """Three ways to compare what receipts say; one without words resembles nothing."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    def embedded(embedder: TextEmbedder) -> Similarities:
-        vectors = np.zeros((len(texts), embedder.contract.dimension), dtype=np.float32)
-        said = [n for n, found in enumerate(texts) if has_words(found)]
-        vectors[said] = embedder.embed([texts[n] for n in said])
+    said = [n for n, found in enumerate(texts) if has_words(found)]
+
+    def embedded(embed: Callable[[Sequence[str]], NDArray[np.float32]]) -> Similarities:
+        found = embed([texts[n] for n in said])
+        vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
+        vectors[said] = found
         return cosines(vectors)
 
     def by_tfidf(probes: NDArray[np.intp], samples: NDArray[np.intp]) -> NDArray[np.floating]:
@@ -120,9 +124,9 @@ def by_words(texts: Sequence[str], text: TextEmbedder) -> dict[str, Similarities
         return cosines(fitted.transform(texts))(probes, samples)
 
     return {
-        OURS: embedded(text),
+        OURS: embedded(text.embed),
         "words (TF-IDF, 3 to 5 characters)": by_tfidf,
-        "words (MiniLM)": embedded(TextEmbedder.open("minilm")),
+        "words (MiniLM)": embedded(Teacher.open()[0].embed),
     }
 
 

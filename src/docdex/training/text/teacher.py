@@ -93,13 +93,15 @@ class Teacher:
             by_length.setdefault(len(ids), []).append(number)
         vectors = np.empty((len(texts), self._words.shape[1]), dtype=np.float32)
         for length, members in by_length.items():
-            for part in torch.split(torch.tensor(members), max(1, _TOKENS_AT_ONCE // length)):
-                ids = torch.tensor([tokens[number] for number in part.tolist()])
+            at_once = max(1, _TOKENS_AT_ONCE // length)
+            for start in range(0, len(members), at_once):
+                part = members[start : start + at_once]
+                ids = torch.tensor([tokens[number] for number in part])
                 states = self._words[ids] + self._positions[:length] + self._kinds[0]
                 states = self._norm(states).to(torch.bfloat16)
                 for layer in self._layers:
                     states = layer(states)
-                vectors[part.numpy()] = F.normalize(states.float().mean(dim=1)).numpy()
+                vectors[part] = F.normalize(states.float().mean(dim=1)).numpy()
         return vectors
 
 
