@@ -74,7 +74,7 @@ def share_right(answers: Labels, labels: Labels, only: int | None = None) -> flo
 
 
 def smallest_classes(labels: Labels, test: Labels, classes: int, count: int) -> Labels:
-    """Of the classes with two texts or more to test, the `count` with the fewest to train; of equals the first.
+    """Of the classes with two texts or more to test, the `count` with the fewest to train, rising.
 
     A class of one test text has no cohesion that could be measured. Empty where that would be all there are.
     """
