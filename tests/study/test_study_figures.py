@@ -66,6 +66,7 @@ def test_shares_are_of_all_texts_or_of_one_class() -> None:
 
 
 def test_the_smallest_classes_are_those_with_the_fewest_texts_and_never_all() -> None:
-    labels = np.array([0, 0, 0, 1, 2, 2, 3])
-    assert smallest_classes(labels, 4, 2).tolist() == [1, 3]
-    assert smallest_classes(labels, 4, 4).tolist() == []
+    labels, test = np.array([0, 0, 0, 1, 2, 2, 3, 4]), np.array([0, 0, 1, 1, 2, 2, 3, 3, 4])
+    assert smallest_classes(labels, test, 5, 2).tolist() == [1, 3]
+    assert smallest_classes(labels, test, 5, 3).tolist() == [1, 3, 2]
+    assert smallest_classes(labels, test, 5, 4).tolist() == []

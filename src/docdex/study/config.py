@@ -141,9 +141,9 @@ class StudyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `untrained` and `tf-idf`. sides: the two that were published, a classifier and a metric loss: variants,
     imbalance, class counts and transfer compare these. settings: of losses, by name. seeds: each decides
     the weights at the start and the order of texts, the same for all losses. smallest: how many of the
-    smallest classes are looked at by themselves. counts: of classes, for the part that asks how many there
-    are; drawn anew for each seed. pictured: test texts in a picture. workers: processes, one cell each; 0
-    works in this one.
+    smallest classes with two test texts or more are looked at by themselves. counts: of classes, for the
+    part that asks how many there are; drawn anew for each seed. pictured: test texts in a picture. workers:
+    processes, one cell each; 0 works in this one.
     """
 
     name: Words

@@ -73,10 +73,15 @@ def share_right(answers: Labels, labels: Labels, only: int | None = None) -> flo
     return float((answers == labels)[asked].mean()) if asked.any() else float("nan")
 
 
-def smallest_classes(labels: Labels, classes: int, count: int) -> Labels:
-    """The classes with the fewest texts, (count,), of equals the first; empty where that would be all."""
+def smallest_classes(labels: Labels, test: Labels, classes: int, count: int) -> Labels:
+    """Of the classes with two texts or more to test, the `count` with the fewest to train, rising.
+
+    A class of one test text has no cohesion that could be measured. Empty where that would be all there are.
+    """
     sizes = np.bincount(labels, minlength=classes)
-    return np.argsort(sizes, kind="stable")[:count] if count < classes else np.empty(0, np.int64)
+    asked = np.flatnonzero(np.bincount(test, minlength=classes) > 1)
+    few = asked[np.argsort(sizes[asked], kind="stable")][:count]
+    return few if count < len(asked) else np.empty(0, np.int64)
 
 
 def known(figures: dict[str, float]) -> Figures:

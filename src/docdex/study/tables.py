@@ -161,7 +161,10 @@ def _smallest(study: Study) -> Table:
     names = ["group cohesion", "group to others", "group among itself"]
     rows = [row for row in study.rows if row.part == "base" and "group to others" in row.figures]
     title = f"The {count} smallest classes"
-    note = "Cohesion within them, and cosines of their centroids: the published three measures, on the test."
+    note = (
+        "Those with the fewest texts to train and two or more to test. Cohesion within them, and cosines of "
+        "their centroids: the published three measures."
+    )
     return Table("smallest", title, note, *_lines(rows, names))
 
 

@@ -88,7 +88,7 @@ def _base(config: StudyConfig, corpus: Corpus, cell: Cell) -> tuple[Found, NDArr
     vectors = trained.network.embed(test, trained.vocabulary)
     found = measured.describe(vectors, test.labels)
     found |= _answers(trained, texts, test, vectors, classes=classes)
-    group = measured.smallest_classes(texts.labels, classes, config.smallest)
+    group = measured.smallest_classes(texts.labels, test.labels, classes, config.smallest)
     if len(group):
         found |= measured.describe_group(vectors, test.labels, group, classes)
     cohesions = {}
