@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA := $(or $(DOCDEX_DATA),../shared/data)
-.PHONY: setup setup-test demo test check docs benchmarks own-pages evaluate ablation clean
+.PHONY: setup setup-test demo test check docs benchmarks own-pages evaluate text-benchmarks ablation clean
 
 setup: .venv/.base
 setup-test: .venv/.test
@@ -33,7 +33,7 @@ docs: setup-test
 
 # Best on a quiet machine; search and partial_fc need 3 GB of memory, search as much disk.
 benchmarks: setup-test
-	for name in decoding imports model_cost partial_fc pipeline reduced_decoding search training_step views; do \
+	for name in decoding imports model_cost partial_fc pipeline reduced_decoding search text_cost training_step views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/pipeline.py --model small > results/pipeline_small.json
 
@@ -44,6 +44,11 @@ own-pages: setup-test
 evaluate: setup-test
 	$(BIN)/docdex evaluate $(DATA)/dev
 	$(BIN)/python benchmarks/mistakes.py $(DATA)/dev docs/mistakes.jpg > results/mistakes.json
+
+# By words: with the extras `ocr` and `text`, and MiniLM's weights as docs/text-model.md says.
+text-benchmarks: setup-test
+	$(BIN)/python benchmarks/text_benchmark.py > results/text_benchmark.json
+	$(BIN)/python benchmarks/text_receipts.py $(DATA)/dev --ocr runs/read > results/text_receipts.json
 
 # Two hours on two quiet cores; stopped, it goes on where it was.
 ablation: setup-test
