@@ -109,7 +109,8 @@ def _losses(study: Study) -> Table:
     note = (
         f"Test texts only; mean over {len(study.config.seeds)} seeds ± half of the 95 % interval. CPU s to "
         f"quality: until the nearest centroid answers {100 * QUALITY:g} % as many right as in the end by "
-        f"{side}; a dash where a seed never got there. MB: what training and the measuring after each epoch added."
+        f"{side}; a dash where a seed never got there. MB: what training added to the process's memory, "
+        "the measuring after each epoch included."
     )
     return table._replace(note=note, rows=[*table.rows, *_published_cohesion(study, len(table.heads))])
 
