@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from docdex.study.record import Figure, Row, Study
 
 NOTHING = "–"
+_NUMBER = re.compile(rf"[\d+{NOTHING}-]*$")
 
 
 class Table(NamedTuple):
@@ -60,9 +62,15 @@ def markdown_table(study: Study, name: str) -> str:
     if name not in tables:
         raise InvalidSetting(f"No table {name}: choose from {', '.join(tables)}.")
     table = tables[name]
-    lines = [table.heads, ["---", *["---:"] * (len(table.heads) - 1)], *table.rows]
+    rules = ["---:" if _NUMBER.match("".join(column)) else "---" for column in _columns(table)]
+    lines = [table.heads, rules, *table.rows]
     note = f"{table.note}\n\n" if table.note else ""
     return note + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _columns(table: Table) -> list[list[str]]:
+    """The first letters of each column's cells: what tells numbers from words."""
+    return [[cell[:1] for cell in column] for column in zip(*table.rows, strict=True)]
 
 
 def _findings(study: Study) -> Table:
@@ -101,7 +109,8 @@ def _losses(study: Study) -> Table:
     note = (
         f"Test texts only; mean over {len(study.config.seeds)} seeds ± half of the 95 % interval. CPU s to "
         f"quality: until the nearest centroid answers {100 * QUALITY:g} % as many right as in the end by "
-        f"{side}; a dash where a seed never got there. MB: what training added to the process's memory."
+        f"{side}; a dash where a seed never got there. MB: what training added to the process's memory, "
+        "the measuring after each epoch included."
     )
     return table._replace(note=note, rows=[*table.rows, *_published_cohesion(study, len(table.heads))])
 
@@ -226,8 +235,14 @@ def _transfer(study: Study) -> Table:
 
 def _settings(study: Study) -> Table:
     values = flatten(msgspec.to_builtins(study.config))
-    rows = [[f"`{key}`", str(value)] for key, value in values if value not in (None, [], "")]
+    rows = [[f"`{key}`", _setting(value)] for key, value in values if value not in (None, (), "")]
     return Table("settings", "Settings", "As the config has them, with its defaults.", ["key", "value"], rows)
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_setting, value))
+    return str(value["name"] if isinstance(value, dict) else value)
 
 
 def _of_part(
@@ -254,7 +269,7 @@ def _lines(rows: Iterable[Row], names: Sequence[str], of: str = "") -> tuple[lis
             f"`{row.loss}`",
             f"{row.rate:g}" if row.rate else NOTHING,
             *(_cell(row.figures.get(name)) for name in shown),
-            f"{row.cpu_seconds:.1f}",
+            f"{row.cpu_seconds:.2f}",
             _fixed(row.own_megabytes, 0),
         ]
         for row in rows
