@@ -106,3 +106,10 @@ def test_without_the_extra_a_study_names_it(run: Run, ours: Path, monkeypatch: p
     said = run("study ours.toml", code=1).stderr
     assert "docdex[study]" in said
     assert "(missing-extra)" in said
+
+
+def test_a_study_of_images_is_given_no_texts(run: Run, ours: Path) -> None:
+    ours.write_text('kind = "images"\n', encoding="utf-8")
+    said = run("study", ours, "--train", "a.csv", "--target-test", "b.csv", code=2)
+    assert "--train, --target-test: a study of images reads what its config names." in said.stderr
+    assert "invalid-setting" in said.stderr

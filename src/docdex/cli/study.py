@@ -9,7 +9,7 @@ import click
 
 from docdex.cli.command import Command
 from docdex.cli.terminal import print_line, print_table, progress
-from docdex.errors import MissingExtra
+from docdex.errors import InvalidSetting, MissingExtra
 
 
 @click.command(cls=Command)
@@ -44,8 +44,9 @@ def study(
     """Compare classification with metric learning.
 
     CONFIG is a TOML file that says on which texts or images, by which losses, and what is asked. Each
-    training is kept as soon as it is finished: a study that was stopped goes on with --resume. Prints the
-    published findings beside what was found. Needs the extra `study`: pip install 'docdex[study]'.
+    training is kept as soon as it is finished: a study that was stopped goes on with --resume, one of
+    images in any case. Prints the published findings beside what was found. Needs the extra `study`: pip
+    install 'docdex[study]'.
 
     \b
     Example:
@@ -57,6 +58,8 @@ def study(
 
     folder = run or Path("runs") / config.stem
     if read_kind(config) == "images":
+        if named := [f"--{name.replace('_', '-')}" for name, given in paths.items() if given]:
+            raise InvalidSetting(f"{', '.join(named)}: a study of images reads what its config names.")
         _study_images(config, folder, output or folder / "study.json")
         return
     try:
