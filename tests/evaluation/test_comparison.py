@@ -78,7 +78,7 @@ def test_the_cost_of_a_model_stands_in_its_result_and_in_no_others(
 ) -> None:
     model = Path(shutil.copy(tiny, tmp_path / "model.onnx"))
     passport = models.read_passport(tiny)
-    training = {"minutes": 10.0, "cpu_minutes": 19.5, "images": 61_056}
+    training = {"config": {"name": "one"}, "minutes": 10.0, "cpu_minutes": 19.5, "images": 61_056}
     models.write_passport(msgspec.structs.replace(passport, name="published_1", training=training), model)
     ours, phash = evaluate(benchmark_root, [f"docdex:{model}", "phash"])
     assert ours.peer == "docdex:published_1"

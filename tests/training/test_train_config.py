@@ -12,9 +12,11 @@ from docdex.training.config import ModelConfig, TrainConfig, differences, read_c
 from fakes import TINY
 
 CONFIGS = sorted(
-    path for path in (Path(__file__).parents[2] / "configs").glob("*.toml") if path.stem != "ablation"
+    path
+    for path in (Path(__file__).resolve().parents[2] / "configs").glob("*.toml")
+    if path.stem not in {"ablation", "text"} and not path.stem.startswith("study_")
 )
-"""Those of runs: the plan of an ablation has a test of its own."""
+"""Those of runs: the plan of an ablation, a study, and a run of texts have tests of their own."""
 LEAST = 'name = "x"\n[[data.sources]]\nfolder = "pages"\n[optim]\nsteps = 10\n'
 
 
