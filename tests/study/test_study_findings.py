@@ -11,6 +11,7 @@ pytest.importorskip("scipy", reason="needs the extra `study`")
 
 from docdex.study import Study, read_config
 from docdex.study.cells import Part
+from docdex.study.config import VariantConfig
 from docdex.study.findings import check_findings
 from docdex.study.intervals import figure, pool
 from docdex.study.published import PUBLISHED
@@ -105,6 +106,23 @@ def test_imbalance_is_judged_over_all_classes_in_turn(study: Study) -> None:
     assert given["It is farther from the other classes"].verdict == "not reproduced"
     short = found(study, *rows[:-1])
     assert short["A class cut to 10 % is more cohesive in metric learning"].verdict == "not testable here"
+
+
+def test_a_finding_is_checked_again_where_an_open_point_is_decided_otherwise(study: Study) -> None:
+    variants = (VariantConfig("sgd", {"optim": {"optimiser": "sgd"}}), VariantConfig("far", {}))
+    config = msgspec.structs.replace(study.config, variants=variants)
+    given = found(
+        msgspec.structs.replace(study, config=config),
+        row("base", "cross-entropy", cohesion=[0.6, 0.6]),
+        row("base", "triplet", cohesion=[0.5, 0.5]),
+        row("variants", "cross-entropy", "sgd", cohesion=[0.4, 0.41]),
+        row("variants", "triplet", "sgd", cohesion=[0.7, 0.71]),
+        row("variants", "triplet", "far", cohesion=[0.7, 0.71]),
+    )
+    assert given[COHESIVE].verdict == "not reproduced"
+    assert given[f"{COHESIVE}: sgd"].verdict == "reproduced"
+    assert given[f"{COHESIVE}: far"].verdict == "reproduced"
+    assert "0.705 against 0.600" in given[f"{COHESIVE}: far"].ours
 
 
 def test_many_classes_and_transfer_have_findings_of_their_own(study: Study) -> None:

@@ -48,8 +48,18 @@ def check_findings(study: Study) -> Study:
     if study.config.published is None:
         return study
     claims = {"ag_news": _about_ag_news, "dbpedia_classes": _about_dbpedia}[study.config.published](study)
-    findings = [_check(study, claim) for claim in claims]
+    findings = [_check(study, each) for claim in claims for each in (claim, *_otherwise(study, claim))]
     return msgspec.structs.replace(study, findings=(*findings, _about_cost(study)))
+
+
+def _otherwise(study: Study, claim: _Claim) -> list[_Claim]:
+    """The finding about cohesion again, for each open point that was decided otherwise."""
+    if (claim.part, claim.figure) != ("base", "cohesion"):
+        return []
+    return [
+        claim._replace(finding=f"{claim.finding}: {variant.name}", part="variants", of=(variant.name,))
+        for variant in study.config.variants
+    ]
 
 
 def _about_ag_news(study: Study) -> list[_Claim]:
@@ -143,6 +153,8 @@ def _by_seed(study: Study, claim: _Claim, loss: str) -> dict[int, float]:
     values: dict[int, list[float]] = {}
     for of in claim.of:
         row = study.find(claim.part, loss, of)
+        if row is None and claim.part == "variants":  # one that is nothing to this side
+            row = study.find("base", loss)
         found = row.figures.get(claim.figure) if row else None
         if row is None or found is None:
             return {}
