@@ -75,7 +75,8 @@ def test_texts_named_instead_are_not_said_to_differ_as_the_configs_do(tiny_study
         with_paths(config, target_test=("mine.csv",))
 
 
-def test_more_seeds_and_workers_make_no_other_study(tiny_study: Tiny) -> None:
+def test_more_seeds_rates_and_workers_make_no_other_study(tiny_study: Tiny) -> None:
     config = read_config(tiny_study())
-    more = msgspec.structs.replace(config, seeds=(1, 2, 3), workers=2, name="again")
+    rates = msgspec.structs.replace(config.optim, rates=(0.1, 0.3))
+    more = msgspec.structs.replace(config, seeds=(1, 2, 3), workers=2, name="again", optim=rates)
     assert differences(config, more) == []
