@@ -113,3 +113,10 @@ def test_a_study_of_images_is_given_no_texts(run: Run, ours: Path) -> None:
     said = run("study", ours, "--train", "a.csv", "--target-test", "b.csv", code=2)
     assert "--train, --target-test: a study of images reads what its config names." in said.stderr
     assert "invalid-setting" in said.stderr
+
+
+def test_the_base_install_names_the_extra_too(run: Run, ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docdex.study.losses", None)
+    said = run("study ours.toml", code=1).stderr
+    assert "docdex[study]" in said
+    assert "(missing-extra)" in said

@@ -64,11 +64,10 @@ def study(
         return
     try:
         from docdex.study.run import run_study
+
+        read = with_paths(read_config(config), **paths)  # asks each loss for its settings
     except ImportError as error:
-        raise MissingExtra(
-            f"A study needs more than is installed ({error}): pip install 'docdex[study]'."
-        ) from error
-    read = with_paths(read_config(config), **paths)
+        raise _missing(error, "study") from error
     with progress("Studying") as show:
         say = _say_nothing if sys.stderr.isatty() else print_line
         found = run_study(read, folder, resume=resume, say=say, show=show)
@@ -89,11 +88,13 @@ def _study_images(config: Path, folder: Path, output: Path) -> None:
         from docdex.study.images.config import read_images_study
         from docdex.study.images.rows import study_images
     except ImportError as error:
-        raise MissingExtra(
-            f"A study needs more than is installed ({error}): pip install 'docdex[study,train]'."
-        ) from error
+        raise _missing(error, "study,train") from error
     study_images(read_images_study(config), folder, output, say=print_line)
     print_line(f"{output}: all figures")
+
+
+def _missing(error: ImportError, extras: str) -> MissingExtra:
+    return MissingExtra(f"A study needs more than is installed ({error}): pip install 'docdex[{extras}]'.")
 
 
 def _say_nothing(line: str) -> None:
