@@ -178,7 +178,7 @@ def test_a_damaged_cell_is_made_again_and_a_damaged_folder_is_an_error(
     (folder / CELLS / "base-triplet-seed-1.json").write_text("{", encoding="utf-8")
     assert without_times(run_study(config, folder, resume=True, say=quiet)) == without_times(first)
     (folder / ASKED).write_text("[]", encoding="utf-8")
-    with pytest.raises(StudyError, match="not of a study"):
+    with pytest.raises(StudyError, match="no part of a study"):
         run_study(config, folder, resume=True, say=quiet)
 
 

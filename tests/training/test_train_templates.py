@@ -80,8 +80,9 @@ def test_what_is_fixed_is_fixed(typeset: bool) -> None:
 @BOTH
 @pytest.mark.parametrize("template", range(0, 60, 4))
 def test_most_of_a_page_is_the_same_for_everybody(template: int, typeset: bool) -> None:
+    # Printed values are darker and wider than plotted ones, so they take more of a page.
     drawn = np.stack(copies(template, 9, typeset))
-    assert (drawn == drawn[0]).all(axis=(0, 3)).mean() > 0.5
+    assert (drawn == drawn[0]).all(axis=(0, 3)).mean() > (0.5 if typeset else 0.6)
 
 
 @BOTH

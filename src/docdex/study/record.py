@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
+from docdex import json_file
 from docdex.errors import StudyError
 from docdex.study.cells import Cell, Part
 from docdex.study.config import StudyConfig
 from docdex.study.figures import Figures
-from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,19 +108,9 @@ class Study(msgspec.Struct, frozen=True):
 
 def write_json(value: Any, path: Path) -> None:
     """Write a struct, whole or not at all. Raises StudyError where it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be written: {error.strerror}.") from error
+    json_file.write_json(value, path, StudyError)
 
 
 def read_json(path: Path, kind: type[T]) -> T:
     """A struct that `write_json` wrote. Raises StudyError for anything else."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read: {error.strerror}.") from error
-    except msgspec.MsgspecError as error:
-        raise StudyError(f"{path}: not of a study, or of another version: {error}") from error
+    return json_file.read_json(path, kind, StudyError, "part of a study, or of one of another version")

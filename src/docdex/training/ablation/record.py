@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from docdex.errors import TrainingError
+from docdex.json_file import read_json, write_json
 from docdex.training.ablation.plan import Changes, Group, identify
 from docdex.training.config import TrainConfig, differences
-from docdex.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,19 +99,9 @@ def open_record(path: Path, ablation: Ablation) -> Record:
 
 def read_record(path: Path) -> Record:
     """A record that `write_record` wrote. Raises TrainingError for anything else."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path}: no record of `docdex ablate`: {error}") from error
+    return read_json(path, Record, TrainingError, "record of `docdex ablate`")
 
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record, whole or not at all. Raises TrainingError where that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be written: {error.strerror}.") from error
+    write_json(record, path, TrainingError)
