@@ -61,11 +61,11 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: of each source's files, evenly spaced in their order; a pack is one file. templates: how many;
     template_share: of all views. typeset: templates are set in real typefaces, not in OpenCV's plotter fonts.
     pictures: folder for the templates' logos and portraits, one of the sources or any other. fields: share of
-    views whose contents are changed. scans: share of views that are scanned; the others are photographed.
-    severity: of either, drawn between these. photo_side: pixels of a view before it is prepared. page_side:
-    short side to which images are shrunk: what a view of that size can show, and no more. memory_gigabytes:
-    for images; what goes beyond is decoded whenever it is drawn. cache: folder for what is known of the
-    sources' files, instead of the run's.
+    views whose contents are changed. margins: share of views whose blank margins are. scans: share of views
+    that are scanned; the others are photographed. severity: of either, drawn between these. photo_side:
+    pixels of a view before it is prepared. page_side: short side to which images are shrunk: what a view of
+    that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded whenever it is
+    drawn. cache: folder for what is known of the sources' files, instead of the run's.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
@@ -75,6 +75,7 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     template_share: Share = 0.4
     pictures: str | None = None
     fields: Share = 0.8
+    margins: Share = 0.0
     scans: Share = 0.0
     severity: tuple[Share, Share] = (0.1, 1.0)
     photo_side: Count = 184

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from docdex.capture import capture, change_fields, scan
+from docdex.capture import capture, change_fields, change_margins, scan
 from docdex.preprocess import prepare
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class Batches(Dataset[Batch]):
             # Templates bring other data of their own; images need all of it.
             most = 1.0 if number < len(self.table) - self.table.templates else 0.4
             page = change_fields(page, donor, rng, rng.uniform(0, most))
+        if data.margins and rng.random() < data.margins:
+            page = np.ascontiguousarray(change_margins(page, rng))
         severity = rng.uniform(*data.severity)
         scanned = data.scans and rng.random() < data.scans
         if not self._of_top(page, rng):
