@@ -36,7 +36,12 @@ def test_files_come_in_natural_order_through_all_folders(tmp_path):
     ]
 
 
-@given(st.lists(st.text("a0129-", min_size=1, max_size=6), unique=True))
+def test_digits_that_are_no_decimal_number_are_letters(tmp_path):
+    lay_out(tmp_path, "②/form.png", "①/form.png", "m10²1.png", "٣.png", "1.png")
+    assert listed(tmp_path) == ["1.png", "m10²1.png", "٣.png", "①/form.png", "②/form.png"]
+
+
+@given(st.lists(st.text("a0129-²②", min_size=1, max_size=6), unique=True))
 def test_the_order_does_not_depend_on_how_the_system_lists(tmp_path_factory, names):
     first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     lay_out(first, *names)

@@ -49,5 +49,5 @@ def _natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
 
 
 def _rank(part: str) -> tuple[bool, int, str]:
-    # Numbers by value and before letters.
-    return (False, int(part), "") if part.isdigit() else (True, 0, part.casefold())
+    # Numbers by value and before letters. Not isdigit: it takes "②" and "²" for numbers, int() does not.
+    return (False, int(part), "") if part.isdecimal() else (True, 0, part.casefold())
