@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from docdex.errors import PageOutOfRange, SourceNotFound
-from docdex.images import find_files
+from docdex.images import find_files, iter_pages
 from docdex.images.ranges import ALL_PAGES, PageRanges
 
 
@@ -82,6 +83,27 @@ def test_what_is_no_folder_is_not_found(tmp_path):
     for path in (tmp_path / "none", tmp_path / "page.png"):
         with pytest.raises(SourceNotFound, match="No folder at"):
             find_files(path)
+
+
+def test_a_folder_that_cannot_be_looked_into_says_so(tmp_path, monkeypatch):
+    lay_out(tmp_path, "forms/page.png")
+    plain = Path.is_dir
+
+    def is_dir(path):
+        if path.name == "page.png":  # as where a folder may be listed and not entered
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    with pytest.raises(SourceNotFound, match=r"forms cannot be listed: Permission denied"):
+        find_files(tmp_path)
+    (refusal,) = iter_pages(tmp_path / "forms")
+    assert "forms cannot be listed: Permission denied" in refusal.error.message
+
+
+def test_a_name_too_long_for_a_folder_is_not_found():
+    with pytest.raises(SourceNotFound, match="name too long"):
+        find_files("a" * 300)
 
 
 @pytest.mark.parametrize(
