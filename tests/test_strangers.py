@@ -129,3 +129,17 @@ def test_a_calibration_that_cannot_be_read_is_an_error(fake: Recognizer, page_of
     with pytest.raises(CalibrationError):
         fake.remove("id")
     assert fake.labels() == [LabelCount("id", 1)]
+
+
+@pytest.mark.parametrize("stored", [b"{}", b"\xff", b'{"date": "\xff"}'])
+def test_a_calibration_that_cannot_be_read_is_mended_by_calibrating_again(
+    fake: Recognizer, page_of: PageOf, stored: bytes
+) -> None:
+    fake.register("id", page_of(1))
+    fake.gallery.write_setting("calibration", stored)
+    with pytest.raises(CalibrationError, match="calibrate again"):
+        fake.recognize(page_of(1))
+    report = fake.calibrate(strangers(page_of, 40), 0.1)
+    assert report.before == 0.8
+    assert fake.calibration == report.calibration
+    assert fake.recognize(page_of(1)).threshold == report.calibration.threshold

@@ -14,7 +14,7 @@ from docdex.calibration import Calibration
 from docdex.contract import By, require_same
 from docdex.decision import Match
 from docdex.embedder import Embedder, rotations_of
-from docdex.errors import GalleryError, GalleryNotFound, InvalidSetting, RegistrationRefused
+from docdex.errors import CalibrationError, GalleryError, GalleryNotFound, InvalidSetting, RegistrationRefused
 from docdex.gallery import Entry, Gallery, LabelCount, Sample, SqliteGallery
 from docdex.images import Limits, Refusal
 from docdex.inquiry import Inquiry
@@ -241,13 +241,17 @@ class Recognizer:
         measured; the gallery then keeps what it had.
         """
         turns = rotations_of(self.embedder.contract, wanted=rotations)
+        try:
+            before = self._threshold(turns)
+        except CalibrationError:  # that what was kept cannot be read is why one calibrates again
+            before = self.embedder.threshold_for(self._count_labels(), turns)
         return calibrate(
             self._comparable(),
             self.embedder,
             self._read(strangers, pages),
             target_fpr=target_fpr,
             rotations=turns,
-            threshold=self._threshold(turns),
+            threshold=before,
         )
 
     @property

@@ -58,11 +58,12 @@ class Measurement:
 class CalibrationReport:
     """A calibration and what its user should look at.
 
-    suspects: strangers that would have got a label before, most similar first: is their type registered after
-    all?
+    before: the threshold that was in use until then. suspects: strangers that would have got a label by it,
+    most similar first: is their type registered after all?
     """
 
     calibration: Calibration
+    before: float
     suspects: tuple[Stranger, ...]
     measurement: Measurement
 
@@ -105,7 +106,7 @@ def calibrate(
     gallery.write_setting(_SETTING, calibration.encode())
     suspects = [stranger for stranger in measurement.strangers if stranger.similarity >= threshold]
     suspects.sort(key=lambda stranger: (-stranger.similarity, stranger.name))
-    return CalibrationReport(calibration, tuple(suspects), measurement)
+    return CalibrationReport(calibration, threshold, tuple(suspects), measurement)
 
 
 def read_calibration(gallery: Gallery) -> Calibration | None:
