@@ -300,8 +300,13 @@ class Recognizer:
             return self.gallery.delete(ids)
 
     def check(self, *, threshold: float | None = None) -> health.Health:
-        """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample."""
-        return health.check(self.gallery, threshold=self.threshold if threshold is None else threshold)
+        """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample.
+
+        threshold: for look-alikes, instead of the one in use; without it a gallery of another model raises
+        `ContractMismatch`, as this model's threshold says nothing about it.
+        """
+        gallery = self._comparable() if threshold is None else self.gallery
+        return health.check(gallery, threshold=self.threshold if threshold is None else threshold)
 
     def export(self, path: str | os.PathLike[str]) -> int:
         """Write all samples with vectors and thumbnails to one file (`docdex.transfer`); how many."""
