@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from docdex.decision import Match
-from docdex.errors import CalibrationError, TooFewPages
+from docdex.errors import CalibrationError, InvalidSetting, TooFewPages
 from docdex.gallery import LabelCount
 from docdex.recognizer import Recognizer
 from fakes import PageOf, open_fake
@@ -59,6 +59,17 @@ def test_too_few_strangers_keep_the_calibration_there_was(fake: Recognizer, page
     with pytest.raises(TooFewPages, match="at least 299"):
         fake.calibrate(strangers(page_of, 40), 0.01)
     assert fake.calibration == before
+
+
+@pytest.mark.parametrize("target", [0, 1, -0.1, 5, float("nan")])
+def test_a_target_that_is_no_rate_is_told_before_any_page_is_read(
+    fake: Recognizer, page_of: PageOf, target: float
+) -> None:
+    fake.register("id", page_of(1))
+    read = []
+    with pytest.raises(InvalidSetting, match="not between 0 and 1"):
+        fake.calibrate((read.append(page) or page for page in strangers(page_of, 40)), target)
+    assert read == []
 
 
 def test_samples_and_repeated_pages_are_no_strangers(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from docdex.calibration import Calibration, find_threshold
+from docdex.calibration import Calibration, find_threshold, pages_needed
 from docdex.decision import rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import CalibrationError, TooFewPages
@@ -82,6 +82,7 @@ def calibrate(
     threshold: the one in use so far, by which suspects are told. Raises what `find_threshold` raises, and
     `CalibrationError` for a gallery without samples; the gallery then keeps what it had.
     """
+    pages_needed(target_fpr)  # a target that is no rate must not wait for thousands of pages
     version, samples = gallery.version, gallery.count()
     if samples == 0:
         raise CalibrationError("Nothing is registered, so there is nothing strangers could be mistaken for.")
