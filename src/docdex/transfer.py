@@ -2,7 +2,7 @@
 
 The file is a ZIP archive:
 
-    manifest.json     {"docdex": 1, "contract": {"model", "preprocess", "dimension"}, "samples": N}
+    manifest.json     {"docdex": 1, "contract": {"model", "preprocess", "dimension", "by"}, "samples": N}
     samples.jsonl     N lines of {"id", "label", "digest", "source", "page", "time"}
     vectors.npy       float32 (N, dimension), row i belongs to line i
     thumbnails/0.jpg  of line 0, and so on; of texts thumbnails/0.txt
