@@ -10,6 +10,7 @@ import pytest
 from docdex.errors import (
     ConflictingSample,
     ContractMismatch,
+    EmptySource,
     InvalidLabel,
     RegistrationRefused,
     SourceNotFound,
@@ -176,6 +177,13 @@ def test_sub_folders_are_label_paths(fake: Recognizer, page_of: PageOf, tmp_path
     (forms / "receipt" / "two.png").symlink_to(linked)
     fake.register_tree(forms)
     assert fake.labels() == [LabelCount("id/utopia", 2), LabelCount("receipt", 2)]
+
+
+def test_a_tree_without_files_is_an_error_as_an_empty_folder_is(fake: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "forms" / "claim").mkdir(parents=True)
+    for register in (fake.register_tree, lambda folder: fake.register("claim", folder)):
+        with pytest.raises(EmptySource, match="forms has no files"):
+            register(tmp_path / "forms")
 
 
 def test_a_file_beside_the_sub_folders_has_no_label(
