@@ -9,6 +9,7 @@ from docdex.decision import Match
 from docdex.errors import CalibrationError, InvalidSetting, TooFewPages
 from docdex.gallery import LabelCount
 from docdex.recognizer import Recognizer
+from docdex.strangers import keeping_calibration
 from fakes import PageOf, open_fake
 
 
@@ -130,6 +131,16 @@ def test_renaming_and_removing_raise_no_doubt(fake: Recognizer, page_of: PageOf)
     fake.rename("id", "card")
     fake.remove("receipt")
     assert fake.calibration_doubts() == ()
+
+
+def test_removing_keeps_what_another_process_calibrates_meanwhile(page_of: PageOf, tmp_path: Path) -> None:
+    with open_fake(tmp_path / "g.db") as one, open_fake(tmp_path / "g.db") as other:
+        one.register_many([("id", page_of(1)), ("receipt", page_of(0, 1))])
+        one.calibrate(strangers(page_of, 40), 0.1)
+        with keeping_calibration(one.gallery):
+            one.gallery.delete([one.samples("receipt")[0].id])
+            newer = other.calibrate(strangers(page_of, 60), 0.05).calibration
+        assert one.calibration == newer
 
 
 def test_a_calibration_that_cannot_be_read_is_an_error(fake: Recognizer, page_of: PageOf) -> None:

@@ -121,7 +121,8 @@ def keeping_calibration(gallery: Gallery) -> Iterator[None]:
     """For changes that let no further stranger in: a calibration that held goes on holding."""
     calibration, before = read_calibration(gallery), gallery.version
     yield
-    if calibration is not None and calibration.version == before:
+    # Read again: another process may have calibrated meanwhile, and what it kept must stay.
+    if calibration is not None and calibration.version == before and read_calibration(gallery) == calibration:
         renewed = msgspec.structs.replace(calibration, version=gallery.version)
         gallery.write_setting(_SETTING, renewed.encode())
 
