@@ -217,3 +217,12 @@ def test_a_gallery_of_another_model_takes_no_samples(page_of: PageOf, tmp_path: 
         dex.register("id", page_of(1))
     with open_fake(tmp_path / "g.db", model="e") as other, pytest.raises(ContractMismatch):
         other.register("receipt", page_of(0, 1))
+
+
+def test_a_gallery_of_another_model_is_told_before_any_page_is_read(page_of: PageOf, tmp_path: Path) -> None:
+    with open_fake(tmp_path / "g.db") as dex:
+        dex.register("id", page_of(1))
+    read = []
+    with open_fake(tmp_path / "g.db", model="e") as other, pytest.raises(ContractMismatch):
+        other.register("receipt", (read.append(page) or page for page in [page_of(0, 1)] * 20))
+    assert read == []

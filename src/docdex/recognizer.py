@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from threading import RLock
@@ -359,6 +360,8 @@ class Recognizer:
     def _register(
         self, found: Iterator[Sample | Refusal], *, atomic: bool, allow_conflict: bool
     ) -> Registration:
+        with suppress(GalleryNotFound):  # a gallery of another model is told before pages are embedded
+            self._comparable()
         outcome = Registration()
         while batch := list(found if atomic else islice(found, _DRAFTS_AT_ONCE)):
             refusals = [item for item in batch if isinstance(item, Refusal)]
