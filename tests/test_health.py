@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from docdex.errors import ContractMismatch
+from docdex.errors import ContractMismatch, InvalidSetting
 from docdex.recognizer import Recognizer
 from fakes import PageOf, open_fake
 
@@ -78,3 +78,12 @@ def test_a_gallery_of_another_model_is_not_judged_by_this_ones_threshold(
         with pytest.raises(ContractMismatch):
             other.check()
         assert len(other.check(threshold=0.9).look_alikes) == 1
+
+
+@pytest.mark.parametrize("threshold", [60, -1.1, float("nan")])
+def test_a_threshold_that_is_no_cosine_is_refused(
+    fake: Recognizer, page_of: PageOf, threshold: float
+) -> None:
+    fake.register_many([("id", page_of(1)), ("receipt", page_of(1, 0.3))])
+    with pytest.raises(InvalidSetting, match="no cosine"):
+        fake.check(threshold=threshold)
