@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from docdex.errors import ContractMismatch, InvalidSetting
 from docdex.recognizer import Recognizer
-from fakes import PageOf
+from fakes import PageOf, open_fake
 
 
 def test_labels_that_probes_may_mix_up_are_named_nearest_first(fake: Recognizer, page_of: PageOf) -> None:
@@ -62,3 +67,23 @@ def test_a_stricter_threshold_names_fewer_pairs(fake: Recognizer, page_of: PageO
     fake.register_many([("id", page_of(1)), ("receipt", page_of(1, 0.3))])
     assert len(fake.check(threshold=0.9).look_alikes) == 1
     assert fake.check(threshold=0.97).look_alikes == ()
+
+
+def test_a_gallery_of_another_model_is_not_judged_by_this_ones_threshold(
+    page_of: PageOf, tmp_path: Path
+) -> None:
+    with open_fake(tmp_path / "g.db") as dex:
+        dex.register_many([("id", page_of(1)), ("receipt", page_of(1, 0.3))])
+    with open_fake(tmp_path / "g.db", model="e") as other:
+        with pytest.raises(ContractMismatch):
+            other.check()
+        assert len(other.check(threshold=0.9).look_alikes) == 1
+
+
+@pytest.mark.parametrize("threshold", [60, -1.1, float("nan")])
+def test_a_threshold_that_is_no_cosine_is_refused(
+    fake: Recognizer, page_of: PageOf, threshold: float
+) -> None:
+    fake.register_many([("id", page_of(1)), ("receipt", page_of(1, 0.3))])
+    with pytest.raises(InvalidSetting, match="no cosine"):
+        fake.check(threshold=threshold)

@@ -9,7 +9,7 @@ import pytest
 
 from docdex import models
 from docdex.embedder import OnnxEmbedder, issue_passport
-from docdex.errors import InvalidPassport, ModelMismatch, ModelNotFound
+from docdex.errors import InvalidPassport, ModelError, ModelMismatch, ModelNotFound
 
 
 @pytest.fixture
@@ -66,13 +66,26 @@ def test_a_changed_model_file_is_refused(model: Path) -> None:
         models.load(model)
 
 
+def test_a_model_file_that_may_not_be_read_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path == model:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(ModelError, match=r"mine\.onnx cannot be read: Permission denied"):
+        models.load(model)
+
+
 def test_a_model_without_a_passport_is_refused(model: Path) -> None:
     model.with_suffix(".json").unlink()
     with pytest.raises(InvalidPassport, match=r"has no passport mine\.json"):
         models.load(model)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x", "digest": 3}', "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x", "digest": 3}', "\xff", '{"name": "\xff"}'])
 def test_a_malformed_passport_is_refused(model: Path, text: str) -> None:
     model.with_suffix(".json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InvalidPassport, match="is no passport"):

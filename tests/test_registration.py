@@ -10,6 +10,7 @@ import pytest
 from docdex.errors import (
     ConflictingSample,
     ContractMismatch,
+    EmptySource,
     InvalidLabel,
     RegistrationRefused,
     SourceNotFound,
@@ -178,6 +179,13 @@ def test_sub_folders_are_label_paths(fake: Recognizer, page_of: PageOf, tmp_path
     assert fake.labels() == [LabelCount("id/utopia", 2), LabelCount("receipt", 2)]
 
 
+def test_a_tree_without_files_is_an_error_as_an_empty_folder_is(fake: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "forms" / "claim").mkdir(parents=True)
+    for register in (fake.register_tree, lambda folder: fake.register("claim", folder)):
+        with pytest.raises(EmptySource, match="forms has no files"):
+            register(tmp_path / "forms")
+
+
 def test_a_file_beside_the_sub_folders_has_no_label(
     fake: Recognizer, page_of: PageOf, tmp_path: Path
 ) -> None:
@@ -209,3 +217,12 @@ def test_a_gallery_of_another_model_takes_no_samples(page_of: PageOf, tmp_path: 
         dex.register("id", page_of(1))
     with open_fake(tmp_path / "g.db", model="e") as other, pytest.raises(ContractMismatch):
         other.register("receipt", page_of(0, 1))
+
+
+def test_a_gallery_of_another_model_is_told_before_any_page_is_read(page_of: PageOf, tmp_path: Path) -> None:
+    with open_fake(tmp_path / "g.db") as dex:
+        dex.register("id", page_of(1))
+    read = []
+    with open_fake(tmp_path / "g.db", model="e") as other, pytest.raises(ContractMismatch):
+        other.register("receipt", (read.append(page) or page for page in [page_of(0, 1)] * 20))
+    assert read == []

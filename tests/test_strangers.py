@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from docdex.decision import Match
-from docdex.errors import CalibrationError, TooFewPages
+from docdex.errors import CalibrationError, InvalidSetting, TooFewPages
 from docdex.gallery import LabelCount
 from docdex.recognizer import Recognizer
+from docdex.strangers import keeping_calibration
 from fakes import PageOf, open_fake
 
 
@@ -59,6 +60,17 @@ def test_too_few_strangers_keep_the_calibration_there_was(fake: Recognizer, page
     with pytest.raises(TooFewPages, match="at least 299"):
         fake.calibrate(strangers(page_of, 40), 0.01)
     assert fake.calibration == before
+
+
+@pytest.mark.parametrize("target", [0, 1, -0.1, 5, float("nan")])
+def test_a_target_that_is_no_rate_is_told_before_any_page_is_read(
+    fake: Recognizer, page_of: PageOf, target: float
+) -> None:
+    fake.register("id", page_of(1))
+    read = []
+    with pytest.raises(InvalidSetting, match="not between 0 and 1"):
+        fake.calibrate((read.append(page) or page for page in strangers(page_of, 40)), target)
+    assert read == []
 
 
 def test_samples_and_repeated_pages_are_no_strangers(
@@ -121,6 +133,16 @@ def test_renaming_and_removing_raise_no_doubt(fake: Recognizer, page_of: PageOf)
     assert fake.calibration_doubts() == ()
 
 
+def test_removing_keeps_what_another_process_calibrates_meanwhile(page_of: PageOf, tmp_path: Path) -> None:
+    with open_fake(tmp_path / "g.db") as one, open_fake(tmp_path / "g.db") as other:
+        one.register_many([("id", page_of(1)), ("receipt", page_of(0, 1))])
+        one.calibrate(strangers(page_of, 40), 0.1)
+        with keeping_calibration(one.gallery):
+            one.gallery.delete([one.samples("receipt")[0].id])
+            newer = other.calibrate(strangers(page_of, 60), 0.05).calibration
+        assert one.calibration == newer
+
+
 def test_a_calibration_that_cannot_be_read_is_an_error(fake: Recognizer, page_of: PageOf) -> None:
     fake.register("id", page_of(1))
     fake.gallery.write_setting("calibration", b"{}")
@@ -129,3 +151,17 @@ def test_a_calibration_that_cannot_be_read_is_an_error(fake: Recognizer, page_of
     with pytest.raises(CalibrationError):
         fake.remove("id")
     assert fake.labels() == [LabelCount("id", 1)]
+
+
+@pytest.mark.parametrize("stored", [b"{}", b"\xff", b'{"date": "\xff"}'])
+def test_a_calibration_that_cannot_be_read_is_mended_by_calibrating_again(
+    fake: Recognizer, page_of: PageOf, stored: bytes
+) -> None:
+    fake.register("id", page_of(1))
+    fake.gallery.write_setting("calibration", stored)
+    with pytest.raises(CalibrationError, match="calibrate again"):
+        fake.recognize(page_of(1))
+    report = fake.calibrate(strangers(page_of, 40), 0.1)
+    assert report.before == 0.8
+    assert fake.calibration == report.calibration
+    assert fake.recognize(page_of(1)).threshold == report.calibration.threshold

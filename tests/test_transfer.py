@@ -11,6 +11,7 @@ import pytest
 from docdex.errors import (
     ContractMismatch,
     GalleryUnavailable,
+    InvalidSetting,
     NotAGallery,
     RegistrationRefused,
     SourceNotFound,
@@ -101,6 +102,21 @@ def test_an_export_is_written_whole_or_not_at_all(
         fake.export(export)
     assert export.read_bytes() == before
     assert [path.name for path in export.parent.glob("all*")] == ["all.zip"]
+
+
+def test_an_export_never_takes_the_place_of_a_gallery(
+    fake: Recognizer, page_of: PageOf, export: Path, tmp_path: Path
+) -> None:
+    with open_fake(tmp_path / "other.db") as other:
+        other.register("ticket", page_of(0, 0, 0, 1))
+    for gallery in ("fake.db", "other.db"):
+        with pytest.raises(InvalidSetting, match=rf"{gallery} is a gallery"):
+            fake.export(tmp_path / gallery)
+    with open_fake(tmp_path / "other.db") as other:
+        assert [entry.label for entry in other.samples()] == ["ticket"]
+    with open_fake(tmp_path / "fake.db") as again:
+        assert len(again.samples()) == 3
+    assert fake.export(export) == 3
 
 
 def test_an_export_below_a_file_is_refused_by_name(fake: Recognizer, page_of: PageOf, tmp_path: Path) -> None:

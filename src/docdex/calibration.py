@@ -67,7 +67,7 @@ class Calibration(msgspec.Struct, frozen=True):
         """From `encode`. Raises `CalibrationError` for anything else."""
         try:
             return msgspec.json.decode(stored, type=cls)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise CalibrationError(
                 f"The calibration kept in the gallery cannot be read ({error}): calibrate again."
             ) from error

@@ -133,7 +133,7 @@ def _fit(text: str, size: int, room: int, *, bold: bool) -> str:
     return "..." + text
 
 
-# OpenCV 5 has real fonts; 4.9, which the package allows, has only strokes, and those want their own sizes.
+# OpenCV 5 has real fonts; 4.12, which the package allows, has only strokes, and those want their own sizes.
 
 
 def _write(

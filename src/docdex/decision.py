@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from docdex.errors import InvalidSetting
 from docdex.labels import common_ancestor, contradicts
 
 if TYPE_CHECKING:
@@ -103,6 +104,12 @@ def decide(candidates: Sequence[Candidate], *, threshold: float, margin: float) 
     ]
     label = common_ancestor([best.label, *rivals]) if rivals else best.label
     return Decision("ambiguous" if label is None else "match", label, best.similarity)
+
+
+def require_cosine(threshold: float) -> None:
+    """Raise `InvalidSetting` for a threshold that no similarity can be compared with."""
+    if not -1 <= threshold <= 1:
+        raise InvalidSetting(f"The threshold {threshold:g} is no cosine: give one from -1 to 1.")
 
 
 def is_complete(found: Mapping[int, Sequence[Hit]], *, depth: int, margin: float) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from docdex.decision import require_cosine
 from docdex.labels import common_ancestor, contradicts
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ class Health:
 
 
 def check(gallery: Gallery, *, threshold: float) -> Health:
-    """Compare each sample with the labels nearest to it. Time grows with the square of the gallery."""
+    """Compare each sample with the labels nearest to it. Time grows with the square of the gallery.
+
+    threshold: -1 to 1. Raises `InvalidSetting` outside of it.
+    """
+    require_cosine(threshold)
     nearest: dict[tuple[str, str], Resemblance] = {}
     samples = gallery.scan()
     while batch := list(islice(samples, _SAMPLES_AT_ONCE)):

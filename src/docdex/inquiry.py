@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from docdex.decision import Match, decide, is_complete, rank_labels
+from docdex.decision import Match, decide, is_complete, rank_labels, require_cosine
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import InvalidSetting
 
@@ -40,8 +40,7 @@ class Inquiry:
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InvalidSetting(f"{self.top} candidates are too few: ask for at least 1.")
-        if not -1 <= self.threshold <= 1:
-            raise InvalidSetting(f"The threshold {self.threshold:g} is no cosine: give one from -1 to 1.")
+        require_cosine(self.threshold)
         if not 0 <= self.margin <= 2:
             raise InvalidSetting(
                 f"The margin {self.margin:g} is no difference of cosines: give one from 0 to 2."

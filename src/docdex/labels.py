@@ -21,8 +21,8 @@ MAX_CHARACTERS = 255
 
 # Control characters, lone surrogates (they cannot be stored as UTF-8), line and paragraph separators.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# Marks that turn the direction of writing: they let two different labels look the same.
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Marks that turn the direction of writing (Unicode's Bidi_Control): they let two labels look the same.
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def parse(text: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docdex.contract import Contract
-from docdex.errors import InvalidPassport, ModelMismatch, ModelNotFound
+from docdex.errors import InvalidPassport, ModelError, ModelMismatch, ModelNotFound
 from docdex.preprocess import View
 from docdex.whole_file import whole_file
 
@@ -179,12 +179,16 @@ def find(model: str | os.PathLike[str]) -> Path:
 def load(model: str | os.PathLike[str] = DEFAULT) -> Model:
     """A model with its passport, the file's digest checked.
 
-    Raises `ModelNotFound`, `InvalidPassport`, or `ModelMismatch` when the file is not the one the passport is
-    for. What the model computes is checked by `docdex.embedder`, against the golden vector.
+    Raises `ModelNotFound`, `InvalidPassport`, `ModelError` when the file may not be read, or `ModelMismatch`
+    when it is not the one the passport is for. What the model computes is checked by `docdex.embedder`,
+    against the golden vector.
     """
     path = find(model)
     passport = read_passport(path)
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Model {path} cannot be read: {error.strerror}.") from error
     require_digest(content, passport, path)
     return Model(path, passport, content)
 
@@ -208,7 +212,7 @@ def read_promise(file: Path, kind: type[PromiseT]) -> PromiseT:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise InvalidPassport(f"{file} has no passport {path.name} beside it that can be read.") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidPassport(f"{path} is no passport: {error}") from error
 
 

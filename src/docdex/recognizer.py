@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from threading import RLock
@@ -14,7 +15,7 @@ from docdex.calibration import Calibration
 from docdex.contract import By, require_same
 from docdex.decision import Match
 from docdex.embedder import Embedder, rotations_of
-from docdex.errors import GalleryError, GalleryNotFound, InvalidSetting, RegistrationRefused
+from docdex.errors import CalibrationError, GalleryError, GalleryNotFound, InvalidSetting, RegistrationRefused
 from docdex.gallery import Entry, Gallery, LabelCount, Sample, SqliteGallery
 from docdex.images import Limits, Refusal
 from docdex.inquiry import Inquiry
@@ -241,13 +242,17 @@ class Recognizer:
         measured; the gallery then keeps what it had.
         """
         turns = rotations_of(self.embedder.contract, wanted=rotations)
+        try:
+            before = self._threshold(turns)
+        except CalibrationError:  # that what was kept cannot be read is why one calibrates again
+            before = self.embedder.threshold_for(self._count_labels(), turns)
         return calibrate(
             self._comparable(),
             self.embedder,
             self._read(strangers, pages),
             target_fpr=target_fpr,
             rotations=turns,
-            threshold=self._threshold(turns),
+            threshold=before,
         )
 
     @property
@@ -296,8 +301,13 @@ class Recognizer:
             return self.gallery.delete(ids)
 
     def check(self, *, threshold: float | None = None) -> health.Health:
-        """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample."""
-        return health.check(self.gallery, threshold=self.threshold if threshold is None else threshold)
+        """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample.
+
+        threshold: for look-alikes, instead of the one in use; without it a gallery of another model raises
+        `ContractMismatch`, as this model's threshold says nothing about it.
+        """
+        gallery = self._comparable() if threshold is None else self.gallery
+        return health.check(gallery, threshold=self.threshold if threshold is None else threshold)
 
     def export(self, path: str | os.PathLike[str]) -> int:
         """Write all samples with vectors and thumbnails to one file (`docdex.transfer`); how many."""
@@ -350,6 +360,8 @@ class Recognizer:
     def _register(
         self, found: Iterator[Sample | Refusal], *, atomic: bool, allow_conflict: bool
     ) -> Registration:
+        with suppress(GalleryNotFound):  # a gallery of another model is told before pages are embedded
+            self._comparable()
         outcome = Registration()
         while batch := list(found if atomic else islice(found, _DRAFTS_AT_ONCE)):
             refusals = [item for item in batch if isinstance(item, Refusal)]

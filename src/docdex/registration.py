@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from docdex.embedder import Embedded, Embedder, embed_batches
-from docdex.errors import ConflictingSample, InvalidLabel, RegistrationRefused
+from docdex.errors import ConflictingSample, EmptySource, InvalidLabel, RegistrationRefused
 from docdex.gallery import Entry, Gallery, Sample
 from docdex.images import Refusal, find_files
 from docdex.labels import contradicts, parse
@@ -76,10 +76,13 @@ class Plan:
 def label_tree(folder: str | os.PathLike[str]) -> list[tuple[str, Path]]:
     """Each file below a folder with its sub-folder's path as label, empty for files in the folder itself.
 
-    Links to files are files. Raises `SourceNotFound`.
+    Links to files are files. Raises `SourceNotFound`, and `EmptySource` for a folder without files.
     """
     root = Path(folder)
-    return [("/".join(path.relative_to(root).parts[:-1]), path) for path in find_files(root)]
+    files = find_files(root)
+    if not files:
+        raise EmptySource(f"The folder {root} has no files: nothing to register.")
+    return [("/".join(path.relative_to(root).parts[:-1]), path) for path in files]
 
 
 def draft_samples(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from docdex.calibration import Calibration, find_threshold
+from docdex.calibration import Calibration, find_threshold, pages_needed
 from docdex.decision import rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import CalibrationError, TooFewPages
@@ -58,11 +58,12 @@ class Measurement:
 class CalibrationReport:
     """A calibration and what its user should look at.
 
-    suspects: strangers that would have got a label before, most similar first: is their type registered after
-    all?
+    before: the threshold that was in use until then. suspects: strangers that would have got a label by it,
+    most similar first: is their type registered after all?
     """
 
     calibration: Calibration
+    before: float
     suspects: tuple[Stranger, ...]
     measurement: Measurement
 
@@ -81,6 +82,7 @@ def calibrate(
     threshold: the one in use so far, by which suspects are told. Raises what `find_threshold` raises, and
     `CalibrationError` for a gallery without samples; the gallery then keeps what it had.
     """
+    pages_needed(target_fpr)  # a target that is no rate must not wait for thousands of pages
     version, samples = gallery.version, gallery.count()
     if samples == 0:
         raise CalibrationError("Nothing is registered, so there is nothing strangers could be mistaken for.")
@@ -105,7 +107,7 @@ def calibrate(
     gallery.write_setting(_SETTING, calibration.encode())
     suspects = [stranger for stranger in measurement.strangers if stranger.similarity >= threshold]
     suspects.sort(key=lambda stranger: (-stranger.similarity, stranger.name))
-    return CalibrationReport(calibration, tuple(suspects), measurement)
+    return CalibrationReport(calibration, threshold, tuple(suspects), measurement)
 
 
 def read_calibration(gallery: Gallery) -> Calibration | None:
@@ -119,7 +121,8 @@ def keeping_calibration(gallery: Gallery) -> Iterator[None]:
     """For changes that let no further stranger in: a calibration that held goes on holding."""
     calibration, before = read_calibration(gallery), gallery.version
     yield
-    if calibration is not None and calibration.version == before:
+    # Read again: another process may have calibrated meanwhile, and what it kept must stay.
+    if calibration is not None and calibration.version == before and read_calibration(gallery) == calibration:
         renewed = msgspec.structs.replace(calibration, version=gallery.version)
         gallery.write_setting(_SETTING, renewed.encode())
 

@@ -2,7 +2,7 @@
 
 The file is a ZIP archive:
 
-    manifest.json     {"docdex": 1, "contract": {"model", "preprocess", "dimension"}, "samples": N}
+    manifest.json     {"docdex": 1, "contract": {"model", "preprocess", "dimension", "by"}, "samples": N}
     samples.jsonl     N lines of {"id", "label", "digest", "source", "page", "time"}
     vectors.npy       float32 (N, dimension), row i belongs to line i
     thumbnails/0.jpg  of line 0, and so on; of texts thumbnails/0.txt
@@ -22,8 +22,8 @@ import msgspec
 import numpy as np
 
 from docdex.contract import Contract
-from docdex.errors import DocdexError, GalleryUnavailable, NotAGallery, SourceNotFound
-from docdex.gallery import Entry, Sample
+from docdex.errors import DocdexError, GalleryUnavailable, InvalidSetting, NotAGallery, SourceNotFound
+from docdex.gallery import Entry, Sample, is_gallery
 from docdex.labels import parse
 from docdex.whole_file import whole_file
 
@@ -50,8 +50,11 @@ class Manifest(msgspec.Struct, frozen=True):
 def write_export(gallery: Gallery, path: Path) -> int:
     """Write all samples to `path`, whole or not at all; how many.
 
-    Memory does not grow with the gallery. Raises `GalleryUnavailable` when the file cannot be written.
+    Memory does not grow with the gallery. Raises `GalleryUnavailable` when the file cannot be written, and
+    `InvalidSetting` where a gallery is: this one or another, its samples would be lost.
     """
+    if is_gallery(path):
+        raise InvalidSetting(f"{path} is a gallery: give the export a path of its own, such as types.zip.")
     try:
         with whole_file(path) as partial, zipfile.ZipFile(partial, "w") as archive:
             return _write_members(gallery, archive)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from running import Draw, Run
+
+from docdex.gallery import SqliteGallery
 
 pytestmark = pytest.mark.usefixtures("calibratable")
 
@@ -56,3 +59,11 @@ def test_too_few_pages_say_how_many_are_needed(dex: Run) -> None:
 def test_a_target_that_is_no_rate_is_an_error_of_usage(dex: Run) -> None:
     assert "(invalid-setting)" in dex("calibrate --target-fpr 1.5 negatives", code=2).stderr
     assert "--target-fpr" in dex("calibrate negatives", code=2).stderr
+
+
+def test_a_calibration_that_cannot_be_read_is_mended_by_calibrating_again(dex: Run, tmp_path: Path) -> None:
+    with SqliteGallery.open(tmp_path / "docdex.db") as gallery:
+        gallery.write_setting("calibration", b"{}")
+    assert "calibrate again" in dex("recognize 1.png", code=1).stderr
+    assert dex("calibrate --target-fpr 0.1 negatives").stdout.startswith("threshold: ")
+    dex("recognize 1.png")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 from running import Draw, Run
 
 from docdex import models, preprocess
+from docdex.cli import doctor
 from docdex.embedder import issue_passport
 
 pytestmark = pytest.mark.usefixtures("two")
@@ -113,6 +115,19 @@ def test_the_doctor_finds_everything_well(dex: Run) -> None:
         "gallery": "ok",
         "calibration": "note",
     }
+
+
+def test_the_doctor_goes_on_where_a_package_came_by_another_name(
+    dex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(package: str) -> str:
+        if package in ("onnxruntime", "opencv-python-headless", "opencv-python"):
+            raise PackageNotFoundError(package)
+        return "1.2.3"
+
+    monkeypatch.setattr(doctor, "version", version)
+    said = dex("doctor").stdout
+    assert "onnxruntime-gpu 1.2.3, opencv-python-headless (of unknown version), pypdfium2 1.2.3" in said
 
 
 def test_the_doctor_names_what_is_broken(run: Run, tiny: Path, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from docdex.errors import PageOutOfRange, SourceNotFound
-from docdex.images import find_files
+from docdex.images import find_files, iter_pages
 from docdex.images.ranges import ALL_PAGES, PageRanges
 
 
@@ -36,7 +37,12 @@ def test_files_come_in_natural_order_through_all_folders(tmp_path):
     ]
 
 
-@given(st.lists(st.text("a0129-", min_size=1, max_size=6), unique=True))
+def test_digits_that_are_no_decimal_number_are_letters(tmp_path):
+    lay_out(tmp_path, "②/form.png", "①/form.png", "m10²1.png", "٣.png", "1.png")
+    assert listed(tmp_path) == ["1.png", "m10²1.png", "٣.png", "①/form.png", "②/form.png"]
+
+
+@given(st.lists(st.text("a0129-²②", min_size=1, max_size=6), unique=True))
 def test_the_order_does_not_depend_on_how_the_system_lists(tmp_path_factory, names):
     first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     lay_out(first, *names)
@@ -77,6 +83,27 @@ def test_what_is_no_folder_is_not_found(tmp_path):
     for path in (tmp_path / "none", tmp_path / "page.png"):
         with pytest.raises(SourceNotFound, match="No folder at"):
             find_files(path)
+
+
+def test_a_folder_that_cannot_be_looked_into_says_so(tmp_path, monkeypatch):
+    lay_out(tmp_path, "forms/page.png")
+    plain = Path.is_dir
+
+    def is_dir(path):
+        if path.name == "page.png":  # as where a folder may be listed and not entered
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    with pytest.raises(SourceNotFound, match=r"forms cannot be listed: Permission denied"):
+        find_files(tmp_path)
+    (refusal,) = iter_pages(tmp_path / "forms")
+    assert "forms cannot be listed: Permission denied" in refusal.error.message
+
+
+def test_a_name_too_long_for_a_folder_is_not_found():
+    with pytest.raises(SourceNotFound, match="name too long"):
+        find_files("a" * 300)
 
 
 @pytest.mark.parametrize(

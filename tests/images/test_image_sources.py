@@ -331,6 +331,12 @@ def test_a_grey_array_becomes_rgb():
     assert np.array_equal(only(np.full((2, 3), 7, np.uint8)).pixels, np.full((2, 3, 3), 7, np.uint8))
 
 
+def test_an_open_file_is_one_source_that_is_refused_by_name(scene, encode):
+    (refusal,) = iter_pages(io.BytesIO(encode(scene, "PNG")))
+    assert (refusal.source, refusal.error.code) == ("BytesIO", "invalid-setting")
+    assert "not from BytesIO" in refusal.error.message
+
+
 def test_what_is_no_source_at_all_is_refused():
     with pytest.raises(InvalidSetting, match="not from int"):
         only(42)

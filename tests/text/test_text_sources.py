@@ -229,3 +229,14 @@ def test_what_is_no_source_is_said() -> None:
     (refusal,) = iter_text_pages(5)
     assert isinstance(refusal, Refusal)
     assert refusal.error.code == "invalid-setting"
+
+
+def test_the_lines_of_an_open_file_are_no_texts_of_their_own(tmp_path):
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Sir,\nyour invoice is unpaid.\nPlease pay.\n")
+    with letter.open("rb") as file:
+        (refusal,) = iter_text_pages(file)
+    assert isinstance(refusal.error, InvalidSetting)
+    with letter.open() as file:
+        (refusal,) = iter_text_pages(file)
+    assert isinstance(refusal.error, InvalidSetting)

@@ -91,7 +91,6 @@ def calibrate(
     Example:
       docdex calibrate --target-fpr 1e-2 negatives/
     """
-    before = dex.threshold
     with track(list_files(sources), "Calibrating") as files:
         report = dex.calibrate(files, target_fpr, pages=pages, rotations=rotations)
     for refusal in report.measurement.refusals:
@@ -99,15 +98,15 @@ def calibrate(
     if as_json:
         print_json(_record(report))
     else:
-        _print(report, before)
+        _print(report)
     if report.measurement.refusals:
         raise click.exceptions.Exit(1)
 
 
-def _print(report: CalibrationReport, before: float) -> None:
+def _print(report: CalibrationReport) -> None:
     calibration, measurement = report.calibration, report.measurement
     point = calibration.point
-    print_line(f"threshold: {number(point.threshold)} (before: {number(before)})")
+    print_line(f"threshold: {number(point.threshold)} (before: {number(report.before)})")
     print_line(
         f"measured: {point.accepted} of {counted(point.strangers, 'page')} of other types get a label; of "
         f"further ones at most {point.bound:.3g} will, with {calibration.confidence:.0%} confidence "

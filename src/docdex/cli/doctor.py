@@ -32,6 +32,9 @@ _PACKAGES = (
     "click",
     "rich",
 )
+_INSTEAD = {"onnxruntime": "onnxruntime-gpu", "opencv-python-headless": "opencv-python"}
+"""Packages that do for another; the first we even tell people to install."""
+
 _EXTRAS = {"heic": "pillow-heif", "ocr": "rapidocr", "text": "chardet", "train": "torch"}
 """The package by which an extra is known to be installed."""
 
@@ -78,8 +81,18 @@ def doctor(
 
 
 def _versions() -> Finding:
-    found = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)]
+    found = [f"Python {platform.python_version()}", *map(_installed, _PACKAGES)]
     return Finding("versions", "ok", ", ".join([*found, platform.platform()]))
+
+
+def _installed(package: str) -> str:
+    """A package, or what is there instead, with its version."""
+    for name in (package, _INSTEAD.get(package, package)):
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+    return f"{package} (of unknown version)"
 
 
 def _extras() -> Finding:

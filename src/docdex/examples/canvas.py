@@ -53,7 +53,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 @lru_cache
 def _font(face: Face) -> Any:
-    # OpenCV 5 is needed only to draw anew, never to use the committed pages, so the package allows 4.9.
+    # OpenCV 5 is needed only to draw anew, never to use the committed pages, so the package allows 4.12.
     if not hasattr(cv2, "FontFace"):
         raise DocdexError(
             f"Drawing the examples anew needs the fonts of OpenCV 5; this is OpenCV {cv2.__version__}: "

@@ -1,7 +1,8 @@
 """Where samples are kept and found. From outside: the protocol, its records, and the embedded engine."""
 
+from docdex.gallery.connection import is_gallery
 from docdex.gallery.protocol import Gallery
 from docdex.gallery.records import Entry, Hit, LabelCount, Sample
 from docdex.gallery.sqlite import SqliteGallery
 
-__all__ = ["Entry", "Gallery", "Hit", "LabelCount", "Sample", "SqliteGallery"]
+__all__ = ["Entry", "Gallery", "Hit", "LabelCount", "Sample", "SqliteGallery", "is_gallery"]

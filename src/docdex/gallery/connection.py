@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from docdex.contract import Contract, require_same
@@ -68,6 +68,18 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def is_gallery(path: Path) -> bool:
+    """Whether the file at `path` is a gallery, be it damaged or of a newer docdex.
+
+    Asked of SQLite: to open and close the file ourselves would take away locks, as in `require_place`.
+    """
+    try:
+        with closing(connect(path)) as connection:
+            return _pragma(connection, "application_id") == APPLICATION_ID
+    except sqlite3.Error:
+        return False
 
 
 def require_place(path: Path, *, create: bool) -> None:

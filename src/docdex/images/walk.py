@@ -25,6 +25,7 @@ def walk(sources: Any, read: Callable[[Any], Iterator[T | Refusal]]) -> Iterator
     as a Refusal in its place.
     """
     single = isinstance(sources, (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray))
+    single = single or hasattr(sources, "read")  # an open file would give its lines, each for a source
     for source in [sources] if single or not isinstance(sources, Iterable) else sources:
         for item in _expand(source):
             if isinstance(item, Refusal):
