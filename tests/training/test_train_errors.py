@@ -15,6 +15,7 @@ import torch
 
 from docdex.cli import main
 from docdex.training import checkpoint
+from docdex.training.loop import Trainer
 
 
 def train(config: Path, run: Path, *options: str) -> Result:
@@ -74,6 +75,24 @@ def test_a_folder_with_nothing_but_broken_images_is_refused(tiny_run: Path, tmp_
     for path in pages_of(tiny_run):
         path.write_bytes(b"no image")
     assert "none of its 12 files can be decoded" in refused(tiny_run, tmp_path / "run")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_goes_away_while_a_run_learns_is_named_whoever_was_to_read_it(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    change(tiny_run, "workers = 0", f"workers = {workers}")
+    change(tiny_run, "templates = 20", "templates = 0\nmemory_gigabytes = 0")
+
+    def lose_images(trainer: Trainer) -> None:
+        for path in pages_of(tiny_run):
+            path.unlink()
+
+    monkeypatch.setattr(Trainer, "_measure", lose_images)
+    change(tiny_run, "steps = 6", "steps = 40")  # more than a worker makes ahead
+    sentence = refused(tiny_run, tmp_path / "run")
+    assert "could be read when it was scanned, and now cannot" in sentence
+    assert str(tiny_run.parent / "data" / "train" / "pages") in sentence
 
 
 def test_an_empty_class_is_refused_by_its_name(tiny_run: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
@@ -36,6 +35,7 @@ from docdex.training.progress import Progress
 from docdex.training.start import read_start
 from docdex.training.validation import Validation
 from docdex.training.views import Batches
+from docdex.training.workers import from_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,15 +235,9 @@ class Trainer:
     def _train(self) -> None:
         config, progress = self.config, self.progress
         taught = self.distillation.taught if self.distillation is not None else None
-        loader = DataLoader(
-            self.batches.part(self.processes.block(config.optim.batch), taught),
-            batch_size=None,
-            sampler=range(progress.step, BEYOND),
-            num_workers=config.workers,
-            prefetch_factor=3 if config.workers else None,
-        )
+        part = self.batches.part(self.processes.block(config.optim.batch), taught)
         # Workers are forked here: later there is a thread that writes for TensorBoard.
-        batches = iter(loader)
+        batches = from_workers(part, range(progress.step, BEYOND), config.workers)
         if not progress.history:
             self._measure()
         began, cpu_began = time.monotonic() - progress.seconds, cpu_seconds() - progress.cpu
