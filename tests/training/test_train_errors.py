@@ -95,6 +95,12 @@ def test_an_image_that_goes_away_while_a_run_learns_is_named_whoever_was_to_read
     assert str(tiny_run.parent / "data" / "train" / "pages") in sentence
 
 
+def test_a_folder_without_pictures_for_templates_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    change(tiny_run, 'pictures = "$DOCDEX_DATA/train"', 'pictures = "$DOCDEX_DATA/pictuers"')
+    sentence = refused(tiny_run, tmp_path / "run")
+    assert "pictuers: no pictures for templates (config data.pictures)" in sentence
+
+
 def test_an_empty_class_is_refused_by_its_name(tiny_run: Path, tmp_path: Path) -> None:
     change(tiny_run, 'folder = "$DOCDEX_DATA/train"', 'folder = "$DOCDEX_DATA/train"\nclasses = "labelled"')
     (pages_of(tiny_run)[0].parents[1] / "passports").mkdir()
