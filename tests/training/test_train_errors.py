@@ -142,6 +142,27 @@ def test_a_checkpoint_that_holds_another_network_is_refused(tiny_run: Path, last
     assert contents(last_good) == before
 
 
+@pytest.mark.parametrize("lacking", ["averaged", "optimiser", "progress"])
+def test_a_checkpoint_that_lacks_a_part_is_refused_by_its_name(
+    tiny_run: Path, last_good: Path, lacking: str
+) -> None:
+    state: dict[str, Any] = checkpoint.load(last_good / "last.pt")
+    del state[lacking]
+    torch.save(state, last_good / "last.pt")
+    assert f"a checkpoint of another network: '{lacking}'" in refused(tiny_run, last_good, "--resume")
+
+
+def test_a_run_does_not_start_from_one_whose_config_is_of_another_docdex(
+    tiny_run: Path, last_good: Path, tmp_path: Path
+) -> None:
+    state: dict[str, Any] = checkpoint.load(last_good / "last.pt")
+    state["config"]["optim"]["surprise"] = 1
+    torch.save(state, last_good / "last.pt")
+    change(tiny_run, "seed = 3", f'seed = 3\nstart_from = "{last_good}"')
+    sentence = refused(tiny_run, tmp_path / "next")
+    assert "a checkpoint of another docdex: Object contains unknown field `surprise`" in sentence
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_ends_the_run_and_what_it_had_saved_goes_on(tiny_run: Path, last_good: Path) -> None:
     before = contents(last_good)

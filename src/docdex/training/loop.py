@@ -196,10 +196,10 @@ class Trainer:
             if self.distillation is not None:
                 self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
-        except (RuntimeError, ValueError) as error:
+            self.progress = Progress(**state["progress"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise self._of_another_network(error) from error
         self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
-        self.progress = Progress(**state["progress"])
 
     def _state(self) -> dict[str, Any]:
         progress = self.progress
