@@ -142,6 +142,17 @@ def test_a_checkpoint_that_holds_another_network_is_refused(tiny_run: Path, last
     assert contents(last_good) == before
 
 
+def test_a_run_is_not_resumed_with_its_classes_in_another_order(tiny_run: Path, last_good: Path) -> None:
+    before = contents(last_good)
+    first = pages_of(tiny_run)[0]
+    moved = first.rename(first.with_name("zz.png"))
+    change(tiny_run, "steps = 6", "steps = 7")
+    assert "or of these in another order" in refused(tiny_run, last_good, "--resume")
+    assert contents(last_good) == before
+    moved.rename(first)
+    assert train(tiny_run, last_good, "--resume").exit_code == 0
+
+
 @pytest.mark.parametrize("lacking", ["averaged", "optimiser", "progress"])
 def test_a_checkpoint_that_lacks_a_part_is_refused_by_its_name(
     tiny_run: Path, last_good: Path, lacking: str

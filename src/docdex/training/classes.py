@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,14 @@ class ClassTable:
 
     def __len__(self) -> int:
         return int(self._firsts[-1])
+
+    def identity(self) -> str:
+        """Hex SHA-256 of the pages in their order, and of what labels they have, wherever the files lie."""
+        made_of = hashlib.sha256(self.digests.tobytes())
+        for block in self.blocks:
+            if block.labels is not None:
+                made_of.update(block.labels.starts.tobytes() + block.labels.pages.tobytes())
+        return made_of.hexdigest()
 
     @classmethod
     def build(

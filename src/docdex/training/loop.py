@@ -117,6 +117,7 @@ class Trainer:
             start.load_into(self.network, config.model)
         # The first writes for all what is known of the files.
         self.table = ClassTable.build(config.data, self.say, run if first else None)
+        self.made_of = self.table.identity()
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         dev = expand("$DOCDEX_DATA") / "dev"
         measures = first and dev.is_dir()
@@ -171,6 +172,12 @@ class Trainer:
             raise TrainingError(
                 f"{self.run}: the checkpoint has {classes} classes, the data make {len(self.table)} now."
             )
+        # A checkpoint from before there was such an identity says nothing of it.
+        if state.get("made_of", self.made_of) != self.made_of:
+            raise TrainingError(
+                f"{self.run}: the classes were made of other images, or of these in another order: each "
+                f"centre would be another class's. Put the files back, or start anew in another folder."
+            )
 
     def _start(self) -> None:
         """Head from a PCA of training views, batch norms from the same."""
@@ -211,6 +218,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "distillation": self.distillation.state_dict() if self.distillation is not None else {},
             "classes": len(self.table),
+            "made_of": self.made_of,
             "progress": asdict(progress),
         }
 
