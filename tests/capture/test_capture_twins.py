@@ -54,7 +54,7 @@ def test_its_head_is_always_changed(pages: list[Pixels]) -> None:
         assert not np.array_equal(twin[:60], page[:60])
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (2, 300), (300, 2), (3, 5)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (2, 300), (300, 2), (3, 5)])
 def test_any_page_has_a_twin(shape: tuple[int, int], pages: list[Pixels]) -> None:
     page = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     for seed in range(30):

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from study_texts import write_study
@@ -14,7 +16,7 @@ pytest.importorskip("sklearn", reason="needs the extra `study`")
 pytest.importorskip("matplotlib", reason="needs the extra `study`")
 
 from docdex.errors import StudyError
-from docdex.study import Study, read_config
+from docdex.study import Study, StudyConfig, read_config
 from docdex.study.report import write_report
 from docdex.study.run import run_study
 
@@ -53,6 +55,34 @@ def test_the_same_study_makes_the_same_report(run: tuple[Study, Path]) -> None:
     study, folder = run
     first = write_report(study, folder).read_bytes()
     assert write_report(study, folder).read_bytes() == first
+
+
+def test_a_study_resumed_with_other_pictures_or_another_first_seed_has_its_report(
+    study_folder: Path, tiny_study: Callable[..., Path]
+) -> None:
+    config = read_config(tiny_study())
+    run_study(config, study_folder / "run", say=lambda line: None)
+    first = write_report_of(config, study_folder / "run")
+    for other in ({"pictured": 12}, {"seeds": (2, 1)}):
+        changed = msgspec.structs.replace(config, **other)
+        assert write_report_of(changed, study_folder / "run") != first
+    assert write_report_of(config, study_folder / "run") == first
+
+
+def write_report_of(config: StudyConfig, folder: Path) -> bytes:
+    """The map of a study that goes on in a folder with this config."""
+    write_report(run_study(config, folder, resume=True, say=lambda line: None), folder)
+    return (folder / "pictures" / "map.png").read_bytes()
+
+
+def test_a_study_of_neither_side_has_a_report_without_a_map(
+    study_folder: Path, tiny_study: Callable[..., Path]
+) -> None:
+    config = read_config(tiny_study())
+    config = msgspec.structs.replace(config, losses=("cosface", "arcface"))
+    study = run_study(config, study_folder / "run", say=lambda line: None)
+    assert write_report(study, study_folder / "run").exists()
+    assert not (study_folder / "run" / "pictures" / "map.png").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(run: tuple[Study, Path], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from docdex.errors import TrainingError
-from docdex.training.ablation.plan import Ablation, Group, Row
+from docdex.training.ablation.plan import Ablation, Group, Row, Variant
 from docdex.training.ablation.record import Failure, Record, Run, open_record, read_record, write_record
 from docdex.training.config import DataConfig, OptimConfig, SourceConfig, TrainConfig
 
@@ -45,6 +45,13 @@ def test_a_failure_gives_way_to_its_run_and_to_a_newer_failure() -> None:
     record = record.with_run(run(SOFTMAX, 1))
     assert [failure.error for failure in record.failures] == ["also"]
     assert record.runs == (run(SOFTMAX, 1),)
+
+
+def test_a_failure_that_nothing_will_try_again_is_forgotten(tmp_path: Path) -> None:
+    failures = tuple(Failure(SOFTMAX, seed, "no such weights") for seed in (1, 2))
+    write_record(Record(BASE, GROUPS, (), failures), tmp_path / "ablation.json")
+    asked = (Variant("margin: softmax", SOFTMAX, 1, BASE),)
+    assert open_record(tmp_path / "ablation.json", Ablation(BASE, GROUPS, asked)).failures == failures[:1]
 
 
 def test_a_record_goes_on_with_new_questions_but_not_with_another_base_or_budget(tmp_path: Path) -> None:

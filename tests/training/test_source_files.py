@@ -65,7 +65,10 @@ def test_a_link_to_a_folder_is_followed_once_and_one_to_nowhere_is_a_file(tmp_pa
     (tmp_path / "in" / "deep" / "round").symlink_to(tmp_path / "in", target_is_directory=True)
     (tmp_path / "in" / "link").symlink_to(tmp_path / "out", target_is_directory=True)
     (tmp_path / "in" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    assert list(FileList.of_folder(tmp_path / "in").names) == ["deep/1.jpg", "gone.jpg", "link/2.jpg"]
+    for itself in ("itself", "itself.jpg"):
+        (tmp_path / "in" / itself).symlink_to(itself)
+    expected = ["deep/1.jpg", "gone.jpg", "itself.jpg", "link/2.jpg"]
+    assert list(FileList.of_folder(tmp_path / "in").names) == expected
 
 
 def test_the_identity_changes_with_names_sizes_and_times_and_with_nothing_else(tmp_path: Path) -> None:
@@ -103,6 +106,13 @@ def test_a_folder_or_list_that_cannot_be_read_is_refused_by_name(tmp_path: Path)
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9.jpg\n")
     with pytest.raises(TrainingError, match=r"latin\.txt: no list"):
         FileList.of_list(tmp_path / "latin.txt")
+
+
+def test_a_folder_in_a_list_of_files_is_refused_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "pages/1.jpg")
+    (tmp_path / "train.txt").write_text("pages/1.jpg\npages\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match="pages is a folder in a list of files"):
+        FileList.of_list(tmp_path / "train.txt")
 
 
 @pytest.mark.parametrize(

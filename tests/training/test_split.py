@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -117,6 +118,21 @@ def test_too_few_types_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
         split_types(dict.fromkeys("abcd", 2), 0.3, 0)
     with pytest.raises(TrainingError, match="no folder"):
         write_split(tmp_path / "gone", tmp_path / "own", held_out=0.3, seed=0)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"two\nlines.png"])
+def test_a_name_that_no_list_can_hold_is_refused_before_anything_is_written(
+    folder: Path, tmp_path: Path, name: bytes
+) -> None:
+    learned = write_split(folder, tmp_path / "own", held_out=0.5, seed=0).types.learned[0]
+    strange = folder / learned / os.fsdecode(name)
+    try:
+        strange.write_bytes(b"")
+    except OSError:
+        pytest.skip("no file can be called so here")
+    with pytest.raises(TrainingError, match="names of one line in UTF-8"):
+        write_split(folder, tmp_path / "again", held_out=0.5, seed=0)
+    assert not (tmp_path / "again").exists()
 
 
 def test_a_split_that_cannot_be_written_says_so(folder: Path, tmp_path: Path) -> None:

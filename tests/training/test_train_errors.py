@@ -15,6 +15,7 @@ import torch
 
 from docdex.cli import main
 from docdex.training import checkpoint
+from docdex.training.loop import Trainer
 
 
 def train(config: Path, run: Path, *options: str) -> Result:
@@ -76,6 +77,30 @@ def test_a_folder_with_nothing_but_broken_images_is_refused(tiny_run: Path, tmp_
     assert "none of its 12 files can be decoded" in refused(tiny_run, tmp_path / "run")
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_goes_away_while_a_run_learns_is_named_whoever_was_to_read_it(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    change(tiny_run, "workers = 0", f"workers = {workers}")
+    change(tiny_run, "templates = 20", "templates = 0\nmemory_gigabytes = 0")
+
+    def lose_images(trainer: Trainer) -> None:
+        for path in pages_of(tiny_run):
+            path.unlink()
+
+    monkeypatch.setattr(Trainer, "_measure", lose_images)
+    change(tiny_run, "steps = 6", "steps = 40")  # more than a worker makes ahead
+    sentence = refused(tiny_run, tmp_path / "run")
+    assert "could be read when it was scanned, and now cannot" in sentence
+    assert str(tiny_run.parent / "data" / "train" / "pages") in sentence
+
+
+def test_a_folder_without_pictures_for_templates_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    change(tiny_run, 'pictures = "$DOCDEX_DATA/train"', 'pictures = "$DOCDEX_DATA/pictuers"')
+    sentence = refused(tiny_run, tmp_path / "run")
+    assert "pictuers: no pictures for templates (config data.pictures)" in sentence
+
+
 def test_an_empty_class_is_refused_by_its_name(tiny_run: Path, tmp_path: Path) -> None:
     change(tiny_run, 'folder = "$DOCDEX_DATA/train"', 'folder = "$DOCDEX_DATA/train"\nclasses = "labelled"')
     (pages_of(tiny_run)[0].parents[1] / "passports").mkdir()
@@ -115,6 +140,38 @@ def test_a_checkpoint_that_holds_another_network_is_refused(tiny_run: Path, last
     assert "a checkpoint of another network: Missing key(s)" in sentence
     assert len(sentence) < 500
     assert contents(last_good) == before
+
+
+def test_a_run_is_not_resumed_with_its_classes_in_another_order(tiny_run: Path, last_good: Path) -> None:
+    before = contents(last_good)
+    first = pages_of(tiny_run)[0]
+    moved = first.rename(first.with_name("zz.png"))
+    change(tiny_run, "steps = 6", "steps = 7")
+    assert "or of these in another order" in refused(tiny_run, last_good, "--resume")
+    assert contents(last_good) == before
+    moved.rename(first)
+    assert train(tiny_run, last_good, "--resume").exit_code == 0
+
+
+@pytest.mark.parametrize("lacking", ["averaged", "optimiser", "progress"])
+def test_a_checkpoint_that_lacks_a_part_is_refused_by_its_name(
+    tiny_run: Path, last_good: Path, lacking: str
+) -> None:
+    state: dict[str, Any] = checkpoint.load(last_good / "last.pt")
+    del state[lacking]
+    torch.save(state, last_good / "last.pt")
+    assert f"a checkpoint of another network: '{lacking}'" in refused(tiny_run, last_good, "--resume")
+
+
+def test_a_run_does_not_start_from_one_whose_config_is_of_another_docdex(
+    tiny_run: Path, last_good: Path, tmp_path: Path
+) -> None:
+    state: dict[str, Any] = checkpoint.load(last_good / "last.pt")
+    state["config"]["optim"]["surprise"] = 1
+    torch.save(state, last_good / "last.pt")
+    change(tiny_run, "seed = 3", f'seed = 3\nstart_from = "{last_good}"')
+    sentence = refused(tiny_run, tmp_path / "next")
+    assert "a checkpoint of another docdex: Object contains unknown field `surprise`" in sentence
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")

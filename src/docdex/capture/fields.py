@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def change_fields(page: Pixels, donor: Pixels, rng: np.random.Generator, amount: float = 1.0) -> Pixels:
     """A copy of `page` with other contents taken from `donor`.
 
-    page, donor: (H, W, 3) uint8 RGB of at least 2 pixels a side, any sizes. amount: 0 changes nothing, 1 up
-    to about 40 % of the page. The width stays; a band of up to half of the height may become up to eight
-    times shorter or longer, as lists do.
+    page, donor: (H, W, 3) uint8 RGB of any sizes. amount: 0 changes nothing, 1 up to about 40 % of the
+    page. The width stays; a band of up to half of the height may become up to eight times shorter or longer,
+    as lists do.
     """
     page = page.copy()
     if rng.random() < 0.45 * amount:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def random_box(
     rng: np.random.Generator, shape: tuple[int, ...], width: tuple[float, float], height: tuple[float, float]
 ) -> tuple[slice, slice]:
-    """A random rectangle inside an image; extents in shares of its sides."""
+    """A random rectangle inside an image; extents in shares of its sides, of 2 pixels or more if it has."""
     rows, columns = shape[:2]
-    h = max(2, min(rows, int(rng.uniform(*height) * rows)))
-    w = max(2, min(columns, int(rng.uniform(*width) * columns)))
+    h = min(rows, max(2, int(rng.uniform(*height) * rows)))
+    w = min(columns, max(2, int(rng.uniform(*width) * columns)))
     top, left = int(rng.integers(rows - h + 1)), int(rng.integers(columns - w + 1))
     return slice(top, top + h), slice(left, left + w)
 

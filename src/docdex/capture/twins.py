@@ -24,9 +24,8 @@ _HEAD = 0.3
 def make_twin(page: Pixels, donor: Pixels, rng: np.random.Generator) -> Pixels:
     """A copy of `page` whose fixed parts differ a little: the same generator state makes the same twin.
 
-    page, donor: (H, W, 3) uint8 RGB of at least 2 pixels a side, any sizes; headings and labels come from
-    the donor. It is renamed at least, and may be given other labels, other colours, or two of its bands in
-    another order.
+    page, donor: (H, W, 3) uint8 RGB of any sizes; headings and labels come from the donor. It is
+    renamed at least, and may be given other labels, other colours, or two of its bands in another order.
     """
     page = page.copy()
     head = page[: max(2, int(_HEAD * len(page)))]

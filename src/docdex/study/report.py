@@ -59,10 +59,9 @@ def _draw(study: Study, folder: Path) -> dict[str, tuple[str, bytes]]:
     labels = corpus.test.labels[pictured_rows(len(corpus.test), study.config.pictured)]
     wanted = [*study.config.sides, *([UNTRAINED] if UNTRAINED in study.config.losses else [])]
     base = {loss: vectors for loss in wanted if (vectors := _vectors(study, folder, loss)) is not None}
-    drawn = {
-        "sizes": ("Sizes of classes", draw_sizes(study)),
-        "map": ("Test texts by t-SNE", draw_maps(base, labels, corpus.labels, len(base))),
-    }
+    drawn = {"sizes": ("Sizes of classes", draw_sizes(study))}
+    if base:  # neither side need be among the losses
+        drawn["map"] = ("Test texts by t-SNE", draw_maps(base, labels, corpus.labels, len(base)))
     if study.config.imbalance is not None:
         drawn["imbalance"] = ("One class cut", draw_imbalance(study))
         if CUT in study.config.imbalance.shares:

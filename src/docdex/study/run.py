@@ -11,7 +11,7 @@ import numpy as np
 
 from docdex.errors import DocdexError, MissingExtra, StudyError
 from docdex.study.cells import Cell, cells, choose_rates, rate_cells
-from docdex.study.config import differences
+from docdex.study.config import TF_IDF, differences
 from docdex.study.corpus import Corpus
 from docdex.study.record import Asked, Found, Study, read_json, write_json
 from docdex.study.summary import summarise
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ASKED, CELLS, CORPUS, RESULT, VECTORS = "asked.json", "cells", "corpus.npz", "study.json", "vectors"
 """Files and folders in that of the run."""
+_PICTURED = ("base", "variants", "imbalance")
+"""Parts whose cells of the first seed keep vectors of the test."""
 _LOADED = [
     "docdex.study.work",
     "torch._dynamo",
@@ -141,11 +143,21 @@ class _Run:
         return self.folder / CELLS / f"{cell.name}.json"
 
     def _kept(self, cell: Cell) -> Found | None:
-        """What was found before; a cell of another rate is made anew."""
+        """What was found before; a cell of another rate, or without its picture's vectors, is made anew."""
         with suppress(StudyError):
             found = read_json(self._path(cell), Found)
-            return found if found.cell == cell else None
+            return found if found.cell == cell and self._has_vectors(cell) else None
         return None
+
+    def _has_vectors(self, cell: Cell) -> bool:
+        """Whether what pictures need of a cell is there: another first seed or `pictured` asks for others."""
+        if cell.part not in _PICTURED or cell.loss == TF_IDF or cell.seed != self.config.seeds[0]:
+            return True
+        rows = pictured_rows(len(self.corpus.test), self.config.pictured)
+        try:
+            return len(np.load(_vectors_path(self.folder, cell), mmap_mode="r")) == len(rows)
+        except (OSError, ValueError):
+            return False
 
     def _make(self, wanted: Sequence[Cell]) -> Iterable[Cell]:
         """Make cells and write each at once; gives those that are finished."""
@@ -206,11 +218,15 @@ def _work_and_keep(config: StudyConfig, corpus: Corpus, cell: Cell, folder: Path
     try:
         if vectors is not None and cell.seed == config.seeds[0]:
             rows = pictured_rows(len(vectors), config.pictured)
-            with whole_file(folder / VECTORS / f"{cell.name}.npy") as partial, partial.open("wb") as file:
+            with whole_file(_vectors_path(folder, cell)) as partial, partial.open("wb") as file:
                 np.save(file, vectors[rows])
     except OSError as error:
         raise StudyError(f"{folder}: cannot be written: {error.strerror}.") from error
     write_json(found, folder / CELLS / f"{cell.name}.json")
+
+
+def _vectors_path(folder: Path, cell: Cell) -> Path:
+    return folder / VECTORS / f"{cell.name}.npy"
 
 
 def pictured_rows(texts: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:

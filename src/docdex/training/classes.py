@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,14 @@ class ClassTable:
     def __len__(self) -> int:
         return int(self._firsts[-1])
 
+    def identity(self) -> str:
+        """Hex SHA-256 of the pages in their order, and of what labels they have, wherever the files lie."""
+        made_of = hashlib.sha256(self.digests.tobytes())
+        for block in self.blocks:
+            if block.labels is not None:
+                made_of.update(block.labels.starts.tobytes() + block.labels.pages.tobytes())
+        return made_of.hexdigest()
+
     @classmethod
     def build(
         cls, config: DataConfig, say: Callable[[str], None] = print, run: Path | None = None
@@ -131,8 +140,8 @@ class ClassTable:
         """Scan every source.
 
         run: folder for the list of broken files, `broken.tsv`, and for kept scans unless the config names
-        another; None keeps neither. Raises TrainingError for a source without images, a class without any, or
-        fewer than two classes.
+        another; None keeps neither. Raises TrainingError for a source without images, a class without any,
+        templates' pictures that are not there, or fewer than two classes.
         """
         kept_in = expand(config.cache) if config.cache else run / "scans" if run else None
         pages = Pages(config.page_side, round(config.memory_gigabytes * 1e9))
@@ -261,7 +270,10 @@ def write_broken(broken: Sequence[Broken], path: Path) -> None:
 
 
 def _read_pictures(folder: Path) -> list[Pixels]:
-    """Every fourth picture of a folder, small: more would only take memory."""
+    """Every fourth picture of a folder, small: more would only take memory. Raises TrainingError for none."""
     paths = [path for path in sorted(folder.rglob("*"))[::4] if path.suffix.lower() in _SUFFIXES]
     found = iter_pages(paths, short_side=64)
-    return [shrink(page.pixels, 64) for page in found if isinstance(page, Page)]
+    pictures = [shrink(page.pixels, 64) for page in found if isinstance(page, Page)]
+    if not pictures:
+        raise TrainingError(f"{folder}: no pictures for templates (config data.pictures).")
+    return pictures

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from docdex.errors import TrainingError
 from docdex.training.classes import expand
@@ -21,6 +20,7 @@ from docdex.training.config import DistilConfig
 from docdex.training.export import to_onnx
 from docdex.training.teachers import Taught, open_teacher
 from docdex.training.views import Batches
+from docdex.training.workers import from_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -191,7 +191,7 @@ def learn_maps(
     ask = teacher.open()
     # Images: a teacher cannot start from the student's frozen part.
     images = Batches(config, table, to_onnx(nn.Identity(), model.side, "maps"))
-    views = DataLoader(images, batch_size=None, sampler=_LESSONS, num_workers=config.workers)
+    views = from_workers(images, _LESSONS, config.workers)
     distil_maps(
         nn.Sequential(network.lower, network.upper),
         lambda images: torch.from_numpy(ask(resize_images(images, teacher.side).numpy())),

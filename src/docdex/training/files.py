@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +85,7 @@ class FileList:
         """Files that a text names, one path a line, from the text's own folder; blank lines are skipped.
 
         A file that is not there is listed all the same: reading it says so. Raises TrainingError for a text
-        that cannot be read.
+        that cannot be read, or that names a folder.
         """
         walk = _Walk()
         try:
@@ -126,7 +128,7 @@ class _Walk:
         self._visited.add((status.st_dev, status.st_ino))
         something = False
         for entry in entries:
-            if entry.is_dir():
+            if _is_folder(entry):
                 something = True
                 yield from self.visit(entry.path, f"{prefix}{entry.name}/")
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - as above
@@ -136,10 +138,12 @@ class _Walk:
             self.empty.append(prefix.rstrip("/"))
 
     def seen(self, name: str, path: Path | str) -> str:
-        """Take a file into the identity; its name."""
+        """Take a file into the identity; its name. Raises TrainingError for a folder."""
         try:
             status = os.stat(path)  # noqa: PTH116
             facts = f"{status.st_size} {status.st_mtime_ns}"
+            if stat.S_ISDIR(status.st_mode):
+                raise TrainingError(f"{path} is a folder in a list of files: make it a source by itself.")
         except OSError as error:
             facts = f"{error.errno}"
         self._hash.update(os.fsencode(name) + b"\0" + facts.encode() + b"\0")
@@ -148,3 +152,12 @@ class _Walk:
     def identity(self, root: Path) -> str:
         self._hash.update(os.fsencode(root.absolute()))
         return self._hash.hexdigest()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link to itself leads to nowhere
+            return False
+        raise TrainingError(f"{entry.path}: no link that can be followed: {error.strerror}.") from error

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch.utils.data import DataLoader
 
 from docdex.training.class_layer import place_at_random, place_centres, starting_centres
 from docdex.training.export import to_onnx
 from docdex.training.views import CleanVectors
+from docdex.training.workers import from_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,7 @@ _PCA_BATCHES = 24
 def start_head(network: EmbeddingNetwork, batches: Batches, workers: int) -> None:
     """Start the head from a PCA of training views, its batch norms from the same. workers: that make them."""
     network.eval()
-    views = DataLoader(
-        batches, batch_size=None, sampler=range(BEYOND, BEYOND + _PCA_BATCHES), num_workers=workers
-    )
+    views = from_workers(batches, range(BEYOND, BEYOND + _PCA_BATCHES), workers)
     maps = torch.cat([batch.maps.float() for batch in views])
     network.head.start_from(network.cells(maps))
 
@@ -54,8 +52,7 @@ def start_centres(
     model = to_onnx(network, config.model.side, "vectors")
     clean, block = CleanVectors(config, table, model), layer.block
     chunks = range(block.start // clean.chunk, math.ceil(block.stop / clean.chunk))
-    loader = DataLoader(clean, batch_size=None, sampler=chunks, num_workers=config.workers)
-    for chunk, vectors in zip(chunks, loader, strict=True):
+    for chunk, vectors in zip(chunks, from_workers(clean, chunks, config.workers), strict=True):
         aside = torch.Generator().manual_seed(config.seed + chunk)
         centres = starting_centres(vectors, layer.centres.shape[1:], aside)
         place_centres(layer, chunk * clean.chunk, centres)

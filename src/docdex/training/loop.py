@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from docdex.errors import TrainingError
 from docdex.training import checkpoint
@@ -36,6 +35,7 @@ from docdex.training.progress import Progress
 from docdex.training.start import read_start
 from docdex.training.validation import Validation
 from docdex.training.views import Batches
+from docdex.training.workers import from_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +117,7 @@ class Trainer:
             start.load_into(self.network, config.model)
         # The first writes for all what is known of the files.
         self.table = ClassTable.build(config.data, self.say, run if first else None)
+        self.made_of = self.table.identity()
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         dev = expand("$DOCDEX_DATA") / "dev"
         measures = first and dev.is_dir()
@@ -171,6 +172,12 @@ class Trainer:
             raise TrainingError(
                 f"{self.run}: the checkpoint has {classes} classes, the data make {len(self.table)} now."
             )
+        # A checkpoint from before there was such an identity says nothing of it.
+        if state.get("made_of", self.made_of) != self.made_of:
+            raise TrainingError(
+                f"{self.run}: the classes were made of other images, or of these in another order: each "
+                f"centre would be another class's. Put the files back, or start anew in another folder."
+            )
 
     def _start(self) -> None:
         """Head from a PCA of training views, batch norms from the same."""
@@ -196,10 +203,10 @@ class Trainer:
             if self.distillation is not None:
                 self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
-        except (RuntimeError, ValueError) as error:
+            self.progress = Progress(**state["progress"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise self._of_another_network(error) from error
         self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
-        self.progress = Progress(**state["progress"])
 
     def _state(self) -> dict[str, Any]:
         progress = self.progress
@@ -211,6 +218,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "distillation": self.distillation.state_dict() if self.distillation is not None else {},
             "classes": len(self.table),
+            "made_of": self.made_of,
             "progress": asdict(progress),
         }
 
@@ -235,15 +243,9 @@ class Trainer:
     def _train(self) -> None:
         config, progress = self.config, self.progress
         taught = self.distillation.taught if self.distillation is not None else None
-        loader = DataLoader(
-            self.batches.part(self.processes.block(config.optim.batch), taught),
-            batch_size=None,
-            sampler=range(progress.step, BEYOND),
-            num_workers=config.workers,
-            prefetch_factor=3 if config.workers else None,
-        )
+        part = self.batches.part(self.processes.block(config.optim.batch), taught)
         # Workers are forked here: later there is a thread that writes for TensorBoard.
-        batches = iter(loader)
+        batches = from_workers(part, range(progress.step, BEYOND), config.workers)
         if not progress.history:
             self._measure()
         began, cpu_began = time.monotonic() - progress.seconds, cpu_seconds() - progress.cpu

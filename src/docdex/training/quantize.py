@@ -8,6 +8,7 @@ comes before it is exact in integers, so a page still gives the same vector alon
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from dataclasses import dataclass
 from itertools import islice
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 _OPERATORS = ["Conv", "Clip", "Relu", "Add"]
 """Activations and sums too: a range that includes what the activation cuts off would waste half the steps."""
-_HEAD = "/head/"
-"""What names of the head's nodes begin with: the module's name in `EmbeddingNetwork`."""
+_HEAD = re.compile(r"(/members\.\d+)?/head/")
+"""What names of a head's nodes begin with: the modules' names in `EmbeddingNetwork` and `JoinedNetworks`."""
 _MOST_PAGES = 600
 _AT_ONCE = 16
 
@@ -64,17 +65,17 @@ def quantize_model(path: Path, folder: Path, *, say: Callable[[str], None] = pri
     quantised.
     """
     float_passport = read_passport(path)
-    images = _read_images(OnnxEmbedder.open(path), folder, say)
-    if len(images) < 2:
-        raise TrainingError(f"{folder}: {len(images)} pages that can be read; at least two are needed.")
+    pages = _look_at_pages(OnnxEmbedder.open(path), folder, say)
+    if len(pages) < 2:
+        raise TrainingError(f"{folder}: {len(pages)} pages that can be read; at least two are needed.")
     float_model = path.read_bytes()
-    seen, unseen = images[::2], images[1::2]
+    seen, unseen = np.concatenate(pages[::2]), np.concatenate(pages[1::2])
     try:
         model = to_int8(float_model, float_passport.input.name, seen)
     except Exception as error:  # the quantiser raises whatever it meets
         raise TrainingError(f"{path}: cannot be quantised: {error}") from error
     cosines = np.sum(_vectors(float_model, unseen) * _vectors(model, unseen), axis=1)
-    loss = Loss(float(cosines.mean()), float(cosines.min()), len(seen), len(unseen))
+    loss = Loss(float(cosines.mean()), float(cosines.min()), len(pages[::2]), len(pages[1::2]))
     with whole_file(path) as partial:
         partial.write_bytes(model)
     passport = issue_passport(
@@ -95,7 +96,7 @@ def quantize_model(path: Path, folder: Path, *, say: Callable[[str], None] = pri
 
 
 def to_int8(model: bytes, name: str, images: NDArray[np.float32]) -> bytes:
-    """A model of `EmbeddingNetwork` with an int8 trunk and int8 weights in its head.
+    """A model of `EmbeddingNetwork`, or of several joined, with an int8 trunk and int8 weights in its head.
 
     name: of the input. images: (N, 3, S, S), what ranges are found on.
     """
@@ -107,7 +108,7 @@ def to_int8(model: bytes, name: str, images: NDArray[np.float32]) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             plain, quantised = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
             _simplify(model, plain)
-            head = [node.name for node in onnx.load(plain).graph.node if node.name.startswith(_HEAD)]
+            head = [node.name for node in onnx.load(plain).graph.node if _HEAD.match(node.name)]
             quantize_static(
                 plain,
                 quantised,
@@ -123,7 +124,7 @@ def to_int8(model: bytes, name: str, images: NDArray[np.float32]) -> bytes:
             graph = onnx.load(quantised)
     finally:
         logging.getLogger().removeFilter(_no_advice)
-    heads = [node for node in graph.graph.node if node.op_type == "Gemm" and node.name.startswith(_HEAD)]
+    heads = [node for node in graph.graph.node if node.op_type == "Gemm" and _HEAD.match(node.name)]
     pack_weights(graph.graph, heads)
     content: bytes = graph.SerializeToString()
     return content
@@ -156,18 +157,21 @@ class _Ranges:
         return next(self._feeds, None)
 
 
-def _read_images(embedder: OnnxEmbedder, folder: Path, say: Callable[[str], None]) -> NDArray[np.float32]:
-    """What the model sees of at most `_MOST_PAGES` pages of a folder, (N, 3, S, S)."""
+def _look_at_pages(
+    embedder: OnnxEmbedder, folder: Path, say: Callable[[str], None]
+) -> list[NDArray[np.float32]]:
+    """What the model sees of each of at most `_MOST_PAGES` pages of a folder, (K, 3, S, S)."""
     files = find_files(folder)
-    chosen = files[:: max(1, len(files) // _MOST_PAGES)]
-    images: list[NDArray[np.float32]] = []
+    count = min(len(files), _MOST_PAGES)
+    chosen = [files[number * len(files) // count] for number in range(count)]
+    pages: list[NDArray[np.float32]] = []
     for item in islice(iter_pages(chosen, short_side=embedder.short_side), _MOST_PAGES):
         if isinstance(item, Refusal):
             say(f"left out: {item.error.message}")
         else:
             wanted = embedder.passport.input
-            images.extend(look_at(item.pixels, wanted.side, wanted.views)[0])
-    return np.stack(images) if images else np.empty((0, 3, 1, 1), np.float32)
+            pages.append(look_at(item.pixels, wanted.side, wanted.views)[0])
+    return pages
 
 
 def _vectors(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:

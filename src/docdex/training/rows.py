@@ -93,7 +93,7 @@ class SavedRows:
             path = self._path(name)
             try:
                 saved = np.load(path, mmap_mode="c", allow_pickle=False)
-            except (OSError, ValueError) as error:
+            except (OSError, EOFError, ValueError) as error:
                 raise TrainingError(f"{path}: not a table of a checkpoint: {error}") from error
             block, shape = torch.from_numpy(saved[start : start + len(table)]), (self.total, *table.shape[1:])
             if saved.shape != shape or block.dtype != table.dtype:

@@ -83,20 +83,21 @@ def write_split(folder: Path, output: Path, *, held_out: float, seed: int) -> Wr
     `docdex evaluate` reads; its pictures are JPEGs with a short side of at most 720 pixels.
 
     Raises InvalidSetting when there is such a benchmark already, EmptySource for too few types or held-out
-    ones without a page that can be read, TrainingError for a folder that cannot be read or written.
+    ones without a page that can be read, TrainingError for a folder that cannot be read or written, and for a
+    file whose name no list can hold.
     """
     files = _files_by_type(folder)
     types = split_types({name: len(paths) for name, paths in files.items()}, held_out, seed)
     train, benchmark = output / "train.txt", output / "held-out"
     if benchmark.exists():
         raise InvalidSetting(f"{benchmark} is there already: remove it, or give another folder.")
+    lines = [_line(path, output) for name in types.learned for path in files[name]]
     homes = {name: benchmark / "flat" / SET / _file_name(name) for name in types.registered}
     homes |= {name: benchmark / "strangers" / "flat" / SET / _file_name(name) for name in types.strangers}
     refusals: list[Refusal] = []
     try:
         for name, home in homes.items():
             refusals += _write_pages(files[name], home)
-        lines = [os.path.relpath(path, output) for name in types.learned for path in files[name]]
         train.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except (OSError, EmptySource) as error:
         shutil.rmtree(benchmark, ignore_errors=True)
@@ -113,6 +114,14 @@ def _files_by_type(folder: Path) -> dict[str, list[Path]]:
         if not name.lower().endswith(".tar") and kind != ".":
             files.setdefault(kind, []).append(folder / name)
     return files
+
+
+def _line(path: Path, output: Path) -> str:
+    """A file as `FileList.of_list` reads it again."""
+    line = os.path.relpath(path, output)
+    if "\n" in line or "\r" in line or line != line.encode("utf-8", "replace").decode():
+        raise TrainingError(f"{path}: a list holds names of one line in UTF-8; this is none: rename it.")
+    return line
 
 
 def _file_name(kind: str) -> str:

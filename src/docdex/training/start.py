@@ -97,9 +97,9 @@ def read_start(given: str) -> Start:
     path = run / "last.pt"
     state = load(path)
     try:
-        config = msgspec.convert(state["config"]["model"], ModelConfig)
+        config = restore_config(state["config"]).model  # of all of it: its data say whose the centres are
         return Start(state["averaged"], config, f"step {state['step']} of {run}", (path, state))
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
+    except (KeyError, msgspec.ValidationError) as error:
         raise TrainingError(f"{run}: a checkpoint of another docdex: {error}") from error
 
 

@@ -79,6 +79,8 @@ def _same(one: Failure, other: Run | Failure) -> bool:
 def open_record(path: Path, ablation: Ablation) -> Record:
     """What an ablation found before, with the plan's questions; an empty record where there is no file.
 
+    A failure of a run that is no longer asked for is left out: nothing would try it again.
+
     Raises TrainingError for a file that is none, and for one of another base or budget: its runs cannot be
     compared with those to come.
     """
@@ -94,7 +96,9 @@ def open_record(path: Path, ablation: Ablation) -> Record:
             f"{path} is of an ablation with another base: {', '.join(changed)}. Move it away, or write "
             f"elsewhere."
         )
-    return msgspec.structs.replace(record, groups=ablation.groups)
+    asked = {(identify(variant.changes), variant.seed) for variant in ablation.variants}
+    left = tuple(f for f in record.failures if (identify(f.changes), f.seed) in asked)
+    return msgspec.structs.replace(record, groups=ablation.groups, failures=left)
 
 
 def read_record(path: Path) -> Record:
