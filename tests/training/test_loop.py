@@ -290,6 +290,25 @@ def test_a_run_may_start_from_one_of_other_classes_but_not_from_none(
         Trainer(msgspec.structs.replace(config, start_from=str(tmp_path)), tmp_path / "next", say=silent)
 
 
+def test_a_run_takes_no_centres_over_from_one_of_other_images(
+    tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    state = checkpoint.load(other / "last.pt")
+    assert state["made_of"]
+    torch.save({**state, "made_of": "as many, and others"}, other / "last.pt")
+    config = read_config(tiny_run)
+    kept, anew = (
+        Trainer(
+            msgspec.structs.replace(config, start_from=str(start)), tmp_path / f"next-{number}", say=silent
+        )
+        for number, start in enumerate((trained, other))
+    )
+    assert same(dict(kept.network.state_dict()), dict(anew.network.state_dict()))
+    assert not torch.allclose(kept.centres.centres, anew.centres.centres, atol=1e-3)
+
+
 def test_a_run_may_start_from_one_of_another_side_but_not_of_another_head(
     tiny_run: Path, trained: Path, tmp_path: Path
 ) -> None:

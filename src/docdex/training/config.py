@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 _FREE = {
     "data.cache",
+    "distil.cache",
     "data.memory_gigabytes",
     "optim.minutes",
     "optim.steps",

@@ -133,7 +133,7 @@ class Trainer:
                         self._start()
                 self.processes.follow_first(self.network.state_dict().values())
             # Centres are half of what a run has learned: restarted, they would drag the network back.
-            if start is None or not start.load_centres_into(self.centres, config.data):
+            if start is None or not start.load_centres_into(self.centres, config.data, self.made_of):
                 start_centres(self.centres, config, self.table, self.network, self.say)
         share_batch_norms(self.network, self.processes)
         self._rows: str | None = None

@@ -62,10 +62,11 @@ class Start:
                 f"{self.origin} is of another network than this config's: {named or error}."
             ) from error
 
-    def load_centres_into(self, layer: PartialFC, data: DataConfig) -> bool:
+    def load_centres_into(self, layer: PartialFC, data: DataConfig, made_of: str) -> bool:
         """Give the centres of a run that had the same classes to a class layer; whether there were any.
 
-        data: what the layer's classes are made of. Raises TrainingError for centres of another kind.
+        data: what the layer's classes are made of. made_of: their `ClassTable.identity`; a checkpoint from
+        before there was one is believed. Raises TrainingError for centres of another kind.
         """
         if self.checkpoint is None:
             return False
@@ -73,7 +74,8 @@ class Start:
         before = restore_config(state["config"]).data
         if _what_makes_classes(before) != _what_makes_classes(data):
             return False
-        if class_count(state) != layer.classes:  # files came or went
+        # Files came or went, or have other names: other classes, or the same in another order.
+        if class_count(state) != layer.classes or state.get("made_of", made_of) != made_of:
             return False
         load_centres(path, state, layer)
         return True
