@@ -13,7 +13,7 @@ import onnxruntime
 from docdex import models
 from docdex.errors import DeviceUnavailable, InvalidPassport, InvalidSetting, ModelError, ModelMismatch
 from docdex.images import Refusal
-from docdex.preprocess import VERSION, View, cut_margins, squeeze, top_square
+from docdex.preprocess import VERSION, View, cut_margins, head_square, squeeze
 from docdex.reading import PictureReader
 
 if TYPE_CHECKING:
@@ -199,14 +199,14 @@ def look_at(
     """What a model is run on for one page, and which of it makes up which vector.
 
     page: (H, W, 3) uint8 RGB. Returns inputs (K, 3, side, side) float32 without repeats, and places (R, V)
-    into them: a page that lies wide has no other top square than itself.
+    into them: a page that lies wide has no other square at its head than itself.
     """
     page = cut_margins(page)
     whole = squeeze(page, side)
     inputs: list[NDArray[np.float32]] = []
     places = np.empty((len(rotations), len(views)), dtype=np.intp)
     for row, degrees in enumerate(rotations):
-        top = _top_after(page, degrees)
+        top = _head_after(page, degrees)
         known: dict[View, int] = {}
         for column, view in enumerate(views):
             kind: View = "whole" if top.shape == page.shape else view
@@ -219,10 +219,10 @@ def look_at(
     return np.stack(inputs), places
 
 
-def _top_after(page: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
-    """The part of a page that is its top square when it is turned by so much; not turned itself."""
+def _head_after(page: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
+    """The part of a page that is the square at its head when it is turned by so much; not turned itself."""
     quarter = degrees // 90
-    return np.rot90(top_square(np.rot90(page, quarter)), -quarter)
+    return np.rot90(head_square(np.rot90(page, quarter)), -quarter)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,10 +13,22 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 View = Literal["whole", "top"]
-"""What a model looks at: the page squeezed to a square, or the square at its top in its own shape."""
+"""What a model looks at: the page squeezed to a square, or the square at its head in its own shape."""
 
-VERSION = 2
+VERSION = 3
 """Part of the contract two vectors share: raised whenever `prepare` would give other numbers."""
+
+_SLIP = 1.6
+"""Height over width from which a page is a slip. Of slips alone the square is fitted to the print: how a
+till's roll was cut and laid down says nothing, where the margins of a sheet are part of its layout."""
+_OUTSIDE = 0.02
+"""Share of a slip's print that may lie outside on each side: a stroke of a pen, a staple, a long line."""
+_LINE = 0.2
+"""A line of print covers at least so much of the print's width: what was noted above the first does not."""
+_BESIDE = 0.05
+"""How much is kept left, right and above of a slip's print, as a share of its width."""
+_NARROWEST = 0.25
+"""Share of a slip's width that its print takes up at least, where it was found rightly."""
 
 # How print is looked for. Lengths are pixels of the page scaled so that its long side has `_LOOK`.
 _LOOK = 192
@@ -41,18 +53,44 @@ def prepare(pixels: Pixels, side: int, view: View = "whole") -> NDArray[np.float
     turns the result by a quarter, but for rounding; not so of the view `top`.
     """
     page = cut_margins(pixels)
-    return squeeze(top_square(page) if view == "top" else page, side)
+    return squeeze(head_square(page) if view == "top" else page, side)
 
 
-def top_square(pixels: Pixels) -> Pixels:
-    """The upper part of a page that is as high as the page is wide: all of one that is wider than high.
+def head_square(pixels: Pixels) -> Pixels:
+    """The square at the head of a page, as wide as the page: all of one that is wider than high.
 
     A list moves whatever stands below it, and squeezes what stands above it; the head of a receipt or an
-    invoice is where it was, and as large as it was, whatever was bought.
+    invoice is where it was, and as large as it was, whatever was bought. On a slip the square is as wide as
+    the print and begins with it, so that the same holds however the paper was cut and laid down.
 
     pixels: (H, W, 3) uint8 RGB. Returns a view of them.
     """
-    return pixels[: pixels.shape[1]]
+    height, width = pixels.shape[:2]
+    if height < _SLIP * width:
+        return pixels[:width]
+    rows, columns = _look_size(height, width)
+    if min(rows, columns) < _PAPER:
+        return pixels[:width]
+    printed = _find_print(_look(pixels, rows, columns))
+    left, right = _extent(printed.sum(axis=0), _OUTSIDE)
+    if right - left < _NARROWEST * columns:
+        return pixels[:width]
+    top = _first_line(printed[:, left:right])
+    beside = _BESIDE * (right - left)
+    across = _scaled(left - beside, right + beside, columns, width)
+    # Pixels of the look may be a little higher than wide: above is measured as beside is.
+    side = across.stop - across.start
+    first = min(max(0, round(top / rows * height - beside / columns * width)), height - side)
+    return pixels[first : first + side, across]
+
+
+def _first_line(printed: NDArray[np.uint8]) -> int:
+    """The row at which the first line of print begins, of (H, W) uint8 that is 1 in print."""
+    top, bottom = _extent(printed.sum(axis=1), _OUTSIDE)
+    # Three rows at once: a line is no single row of dark pixels, and may stand a little askew.
+    below = cv2.dilate(printed[top:bottom], np.ones((3, 1), np.uint8), anchor=(0, 0))
+    lines = np.flatnonzero(below.mean(axis=1) >= _LINE)
+    return top + int(lines[0]) if len(lines) else top
 
 
 def squeeze(pixels: Pixels, side: int) -> NDArray[np.float32]:
@@ -84,21 +122,29 @@ def cut_margins(pixels: Pixels) -> Pixels:
     pixels: (H, W, 3) uint8 RGB. Returns a view of them.
     """
     height, width = pixels.shape[:2]
-    scale = _LOOK / max(height, width)
-    rows, columns = round(height * scale), round(width * scale)
+    rows, columns = _look_size(height, width)
     if min(rows, columns) < _PAPER:  # a strip: nothing to cut
         return pixels
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(pixels, (columns, rows), interpolation=interpolation), dtype=np.uint8)
-    printed = _find_print(small)
-    left, right = _extent(printed.sum(axis=0))
-    top, bottom = _extent(printed.sum(axis=1))
+    printed = _find_print(_look(pixels, rows, columns))
+    left, right = _extent(printed.sum(axis=0), _STRAY)
+    top, bottom = _extent(printed.sum(axis=1), _STRAY)
     if not 0 < (right - left) * (bottom - top) < _SPARSE * rows * columns:
         return pixels
     beside, above = _KEPT * (right - left), _KEPT * (bottom - top)
     across = _scaled(left - beside, right + beside, columns, width)
     down = _scaled(top - above, bottom + above, rows, height)
     return pixels[down, across]
+
+
+def _look_size(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns that a page is looked at in."""
+    scale = _LOOK / max(height, width)
+    return round(height * scale), round(width * scale)
+
+
+def _look(pixels: Pixels, rows: int, columns: int) -> Pixels:
+    interpolation = cv2.INTER_AREA if rows < len(pixels) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (columns, rows), interpolation=interpolation), dtype=np.uint8)
 
 
 def _find_print(page: Pixels) -> NDArray[np.uint8]:
@@ -128,9 +174,9 @@ def _find_print(page: Pixels) -> NDArray[np.uint8]:
     return np.asarray(kept[parts], dtype=np.uint8)
 
 
-def _extent(counts: NDArray[np.integer]) -> tuple[int, int]:
-    """First and last + 1 of the rows or columns that dark pixels lie in, strays left out."""
-    stray = int(_STRAY * counts.sum())
+def _extent(counts: NDArray[np.integer], outside: float) -> tuple[int, int]:
+    """First and last + 1 of the rows or columns that dark pixels lie in; a share of them may lie outside."""
+    stray = int(outside * counts.sum())
     inside = np.flatnonzero(np.cumsum(counts) > stray)
     backwards = np.flatnonzero(np.cumsum(counts[::-1]) > stray)
     return (int(inside[0]), len(counts) - int(backwards[0])) if len(inside) else (0, 0)

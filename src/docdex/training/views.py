@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 _PAGES_AT_ONCE = 4
 """In one run of the frozen half: more would not fit the processor's cache, and take three times as long."""
 _TALL = 1.1
-"""Height over width from which a page's top square is another view than the whole page."""
+"""Height over width from which the square at a page's head is another view than the whole page."""
 _SEEN = 2
-"""Of a page that is seen by its top square, so many times its width is photographed."""
+"""Of a page that is seen by the square at its head, so many times its width is photographed."""
 
 
 class Batch(NamedTuple):
@@ -124,7 +124,7 @@ class Batches(Dataset[Batch]):
         return prepare(capture(page, rng, severity, size=size), side, "top")
 
     def _of_top(self, page: NDArray[np.uint8], rng: np.random.Generator) -> bool:
-        """Whether a view shows the top square alone: never of a page that is little else."""
+        """Whether a view shows the square at the head alone: never of a page that is little else."""
         views = self.config.model.views
         if len(views) == 1 or len(page) < _TALL * page.shape[1]:
             return views == ("top",)
