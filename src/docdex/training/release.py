@@ -32,6 +32,7 @@ def release_model(
     calibrate: Path | None = None,
     average: Sequence[Path] = (),
     join: Sequence[Path] = (),
+    lead: float | None = None,
     packed: bool = False,
     say: Callable[[str], None] = print,
 ) -> Passport:
@@ -40,7 +41,7 @@ def release_model(
     run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr:
     per probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
     difference of similarities. calibrate: folder of pages; with it, the model is written in 8-bit
-    integers whose ranges are found on them, and thresholds are its own. average, join, packed: of
+    integers whose ranges are found on them, and thresholds are its own. average, join, lead, packed: of
     `export_model`. say: is told what that cost.
 
     Raises what `export_model`, `quantize_model` and `threshold_table` raise; InvalidSetting for a target that
@@ -55,6 +56,7 @@ def release_model(
         default_margin=margin,
         average=average,
         join=join,
+        lead=lead,
         packed=packed,
     )
     if calibrate is not None:
