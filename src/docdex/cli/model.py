@@ -151,7 +151,7 @@ def _lines(passport: Passport | TextPassport, size: int | None) -> list[tuple[st
 @click.option(
     "--target-fpr",
     type=float,
-    default=0.03,
+    default=0.01,
     show_default=True,
     help="Share of strangers that default thresholds let through: 0.1, 0.03, 0.01 or 0.003.",
 )
