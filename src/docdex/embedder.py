@@ -123,8 +123,9 @@ class OnnxEmbedder:
     def short_side(self) -> int:
         """Pixels that a page's short side must keep when decoded: two and a half for each of the input.
 
-        With that, vectors stay above 0.99 cosine of full decoding (`benchmarks/reduced_decoding.py`), and a
-        12-megapixel photo may be read at an eighth.
+        With that, vectors stay above 0.99 cosine of full decoding, but for those of slips, whose head is then
+        found a little higher or lower (`benchmarks/reduced_decoding.py`). A 12-megapixel photo may be read at
+        an eighth.
         """
         return self.passport.input.side * 5 // 2
 
