@@ -65,7 +65,7 @@ def is_slip(path: Path) -> bool:
     """Whether a page's square view is fitted to its print: it is narrower than the page."""
     (page,) = read_pages(path)
     cut = cut_margins(page.pixels)
-    return head_square(cut).shape[1] < cut.shape[1]
+    return len(head_square(cut)[0]) < len(cut[0])
 
 
 def spread(cosines: NDArray[np.float64]) -> dict[str, float]:
