@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from docdex.preprocess import VERSION, cut_margins, head_square, prepare
+from docdex.preprocess import VERSION, View, cut_margins, head_square, prepare
 
 LEVEL = 2 / 255
 """One grey level in the model's range."""
@@ -23,11 +23,12 @@ def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     width=st.integers(1, 200),
     side=st.sampled_from([16, 64, 144]),
     seed=st.integers(0, 99),
+    view=st.sampled_from(["whole", "top"]),
 )
 def test_any_page_becomes_a_square_of_numbers_from_minus_one_to_one(
-    height: int, width: int, side: int, seed: int
+    height: int, width: int, side: int, seed: int, view: View
 ) -> None:
-    prepared = prepare(noise(height, width, seed), side)
+    prepared = prepare(noise(height, width, seed), side, view)
     assert prepared.shape == (3, side, side)
     assert prepared.dtype == np.float32
     assert prepared.flags.c_contiguous
@@ -242,6 +243,25 @@ def test_the_square_at_a_slips_head_is_a_square_of_the_page_itself() -> None:
         assert square.shape[0] == square.shape[1]
         assert 200 < len(square) < page.shape[1]
         assert np.shares_memory(square, page)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    height=st.integers(1, 400),
+    width=st.integers(1, 120),
+    marks=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9)), max_size=40),
+)
+def test_however_little_is_printed_the_square_at_the_head_is_of_the_page(
+    height: int, width: int, marks: list[tuple[float, float, int]]
+) -> None:
+    page = np.full((height, width, 3), 240, np.uint8)
+    for down, along, size in marks:
+        y, x = int(down * height), int(along * width)
+        page[y : y + size, x : x + 2 * size] = 20
+    square = head_square(page)
+    assert np.shares_memory(square, page)
+    assert 1 <= square.shape[1] <= width
+    assert square.shape[0] == min(height, square.shape[1])
 
 
 def test_a_sheet_of_any_usual_shape_keeps_its_margins() -> None:

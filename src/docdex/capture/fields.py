@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from docdex.capture.patches import ink_of, overwrite, paper_of, random_box
+from docdex.capture.patches import PENS, ink_of, overwrite, paper_of, random_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def _write_by_hand(page: Pixels, rng: np.random.Generator) -> None:
         tint = np.array([[1, 1, 0.3], [0.5, 1, 0.6], [1, 0.6, 0.7]])[int(rng.integers(3))]
         page[area] = (page[area] * tint).astype(np.uint8)
         return
-    ink = ((20, 20, 60), (25, 25, 25), (160, 20, 30), (30, 60, 150))[int(rng.integers(4))]
+    ink = PENS[int(rng.integers(len(PENS)))]
     thickness = max(1, round(side * rng.uniform(0.003, 0.009)))
     if kind < 0.4:  # stamp
         radius = int(rng.uniform(0.05, 0.13) * side)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from docdex.capture.patches import PENS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -90,7 +92,7 @@ def _note(page: Pixels, rng: np.random.Generator, above: int) -> None:
     """A number, a date or initials by hand, at the head of the page: whoever files it writes there."""
     width = page.shape[1]
     words = "".join(rng.choice(list("0123456789/-AOE "), size=int(rng.integers(2, 10))))
-    ink = ((20, 20, 60), (25, 25, 25), (160, 20, 30), (30, 60, 150))[int(rng.integers(4))]
+    ink = PENS[int(rng.integers(len(PENS)))]
     size, face = float(rng.uniform(0.25, 0.6)) * width / 200, _HANDS[int(rng.integers(len(_HANDS)))]
     place = int(rng.uniform(-0.05, 0.8) * width), int(rng.uniform(0.3, 1.3) * above) + 6
     cv2.putText(page, words, place, face, size, ink, 1, cv2.LINE_AA)

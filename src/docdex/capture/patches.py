@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 
+PENS = ((20, 20, 60), (25, 25, 25), (160, 20, 30), (30, 60, 150))
+"""What people write in: blue-black, black, red, blue; RGB."""
+
+
 def random_box(
     rng: np.random.Generator, shape: tuple[int, ...], width: tuple[float, float], height: tuple[float, float]
 ) -> tuple[slice, slice]:
