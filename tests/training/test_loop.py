@@ -21,6 +21,7 @@ from docdex.preprocess import prepare
 from docdex.training import checkpoint, initial, loop
 from docdex.training.config import OptimConfig, TrainConfig, read_config
 from docdex.training.loop import Trainer, cpu_seconds
+from docdex.training.templates import FORMS
 from docdex.training.views import Batch
 
 
@@ -274,20 +275,42 @@ def test_a_run_starts_where_another_got(tiny_run: Path, trained: Path, tmp_path:
     assert not same(checkpoint.load(tmp_path / "next" / "last.pt")["averaged"], before["averaged"])
 
 
+def where_it_puts(trainer: Trainer, number: int) -> torch.Tensor:
+    """The vector that a run's network has of the clean page of a class, an image's."""
+    page = np.ascontiguousarray(trainer.table.page(number, np.random.default_rng(0)))
+    with torch.no_grad():
+        return trainer.network.eval()(torch.from_numpy(prepare(page, trainer.config.model.side)[None]))[0]
+
+
 def test_a_run_may_start_from_one_of_other_classes_but_not_from_none(
     tiny_run: Path, trained: Path, tmp_path: Path
 ) -> None:
     config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained))
-    data = msgspec.structs.replace(config.data, templates=config.data.templates + 1)
+    data = msgspec.structs.replace(config.data, templates=config.data.templates - 1)
     trainer = Trainer(msgspec.structs.replace(config, data=data), tmp_path / "next", say=silent)
     assert len(trainer.centres.centres) == len(trainer.table)
     # Other classes, other centres: where this network puts their clean pages.
-    page = prepare(np.ascontiguousarray(trainer.table.page(0, np.random.default_rng(0))), config.model.side)
-    with torch.no_grad():
-        vector = trainer.network.eval()(torch.from_numpy(page[None]))[0]
-    assert torch.allclose(trainer.centres.centres[0], vector, atol=1e-3)
+    assert torch.allclose(trainer.centres.centres[0], where_it_puts(trainer, 0), atol=1e-3)
     with pytest.raises(TrainingError, match="no such checkpoint"):
         Trainer(msgspec.structs.replace(config, start_from=str(tmp_path)), tmp_path / "next", say=silent)
+
+
+@pytest.mark.parametrize("more", [{"templates": 3}, {"offices": 2}, {"templates": 150}], ids=str)
+@pytest.mark.parametrize("start", ["clean", "random"])
+def test_classes_that_are_new_start_anew_and_the_others_go_on(
+    start: str, more: dict[str, int], tiny_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), start_from=str(trained))
+    loss = msgspec.structs.replace(config.loss, start=start)
+    (key, added), *_ = more.items()
+    data = msgspec.structs.replace(config.data, **{key: getattr(config.data, key) + added})
+    trainer = Trainer(msgspec.structs.replace(config, data=data, loss=loss), tmp_path / "next", say=silent)
+    before = load(trained)["tables"]["centres"]
+    assert len(trainer.table) == len(before) + added * (FORMS if key == "offices" else 1)
+    assert torch.equal(trainer.centres.centres[: len(before)], before)
+    new = trainer.centres.centres[len(before) :]
+    assert torch.allclose(new.norm(dim=1), torch.ones(len(new)), atol=1e-4)
+    assert len(torch.unique(new, dim=0)) == len(new)
 
 
 def test_a_run_takes_no_centres_over_from_one_of_other_images(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from docdex.errors import TrainingError
-from docdex.training.templates import draw
+from docdex.training.templates import FORMS, draw, draw_of_office
 from docdex.training.templates.kinds import KINDS, Kind
 from docdex.training.templates.parts import draw_paragraph
 from docdex.training.templates.sheet import Sheet
@@ -188,3 +188,37 @@ def test_without_pictures_their_places_stay_empty() -> None:
     marked = [template for template in range(60) if shows_one(template, magenta)]
     assert len(marked) > 5
     assert not any(shows_one(template, []) for template in marked)
+
+
+def form(number: int, seed: int, typeset: bool = True) -> Pixels:
+    return draw_of_office(number, np.random.default_rng(seed), PICTURES, typeset=typeset)
+
+
+@BOTH
+def test_a_form_is_the_same_for_everybody_but_for_its_data(typeset: bool) -> None:
+    for number in range(0, 40, 3):
+        drawn = np.stack([form(number, seed, typeset) for seed in range(5)])
+        same = (drawn == drawn[0]).all(axis=(0, 3))
+        assert np.array_equal(form(number, 0, typeset), drawn[0])
+        assert 0.6 < same.mean() < 1
+
+
+def test_forms_of_an_office_are_alike_and_none_is_another() -> None:
+    for office in range(12):
+        medians = [
+            np.median([form(office * FORMS + k, seed) for seed in range(5)], axis=0).astype(np.uint8)
+            for k in range(FORMS)
+        ]
+        assert len({median.shape for median in medians}) == 1
+        papers = {tuple(median[0, 0].tolist()) for median in medians}
+        assert len(papers) == 1
+        for number, median in enumerate(medians):
+            copy = form(office * FORMS + number, 99)
+            distances = [unlike(copy, other) for other in medians]
+            assert int(np.argmin(distances)) == number
+            assert sorted(distances)[1] > 2 * unlike(copy, median)
+
+
+def test_offices_are_unlike() -> None:
+    shapes = {form(office * FORMS, 0).shape for office in range(20)}
+    assert len(shapes) > 8

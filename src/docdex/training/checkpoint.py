@@ -101,13 +101,15 @@ def load_layer(path: Path, state: dict[str, Any], layer: PartialFC) -> str | Non
 def load_centres(path: Path, state: dict[str, Any], layer: PartialFC) -> None:
     """Fill the layer's block with the centres alone, for a run that starts where another ended.
 
-    As `load_layer`; what the other run's optimiser remembers stays behind.
+    As `load_layer`; what the other run's optimiser remembers stays behind. Where the layer has more classes,
+    those behind the saved ones are left as they are.
     """
+    count = class_count(state)
+    centres = layer.centres[: max(count - layer.block.start, 0)]
     if "rows" not in state:
-        layer.centres.copy_(state["centres"][layer.block.start : layer.block.stop])
+        centres.copy_(state["centres"][layer.block.start : layer.block.stop])
         return
-    saved = SavedRows(path.parent / str(state["rows"]), layer.classes)
-    saved.read({"centres": layer.centres}, layer.block.start)
+    SavedRows(path.parent / str(state["rows"]), count).read({"centres": centres}, layer.block.start)
 
 
 def load(path: Path) -> dict[str, Any]:

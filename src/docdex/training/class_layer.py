@@ -81,13 +81,14 @@ def place_centres(layer: PartialFC, first: int, centres: Tensor) -> None:
     layer.centres[low - layer.block.start : high - layer.block.start] = centres[low - first : high - first]
 
 
-def place_at_random(layer: PartialFC, seed: int) -> None:
-    """Set all centres to random unit vectors, the same ones however many processes hold them."""
+def place_at_random(layer: PartialFC, seed: int, first: int = 0) -> None:
+    """Set centres from class `first` on to random unit vectors, the same however many processes hold them."""
     block, shape = layer.block, layer.centres.shape[1:]
-    for chunk in range(block.start // _DRAWN_AT_ONCE, math.ceil(block.stop / _DRAWN_AT_ONCE)):
+    for chunk in range(max(block.start, first) // _DRAWN_AT_ONCE, math.ceil(block.stop / _DRAWN_AT_ONCE)):
         rng = np.random.default_rng([seed, chunk, _CENTRES])
         drawn = torch.from_numpy(rng.standard_normal((_DRAWN_AT_ONCE, *shape), dtype=np.float32))
-        place_centres(layer, chunk * _DRAWN_AT_ONCE, F.normalize(drawn, dim=-1))
+        known = max(first - chunk * _DRAWN_AT_ONCE, 0)
+        place_centres(layer, chunk * _DRAWN_AT_ONCE + known, F.normalize(drawn[known:], dim=-1))
 
 
 def starting_centres(vectors: Tensor, shape: torch.Size, generator: torch.Generator) -> Tensor:

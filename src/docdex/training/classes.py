@@ -1,4 +1,4 @@
-"""Say what the classes are: images, turned images, parts of images, labels of folders, drawn templates."""
+"""Say what the classes are: images, turned images, parts of images, labels of folders, what code draws."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from docdex.images import Page, iter_pages
 from docdex.training.data import Broken, Scan, shrink
 from docdex.training.files import FileList
 from docdex.training.pages import Pages
-from docdex.training.templates import draw
+from docdex.training.templates import FORMS, draw, draw_of_office
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,11 +94,11 @@ class Block:
 
 
 class ClassTable:
-    """All C classes of a run, numbered source by source and then template by template.
+    """All C classes of a run, numbered source by source, template by template, and office by office.
 
     blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
-    memory. templates: how many there are. typeset: whether in real typefaces. shares: of all draws, one a
-    block and the last the templates'.
+    memory. templates: how many there are. drawn: classes that code draws, templates and offices' forms.
+    typeset: these in real typefaces. shares: of all draws, one a block and the last what code draws.
     broken: what was left out. digests: (P, 32) uint8, one a page.
     """
 
@@ -109,16 +109,17 @@ class ClassTable:
         pages: Pages,
         pictures: list[Pixels],
         templates: int,
+        offices: int,
         typeset: bool,
         shares: Sequence[float],
         broken: tuple[Broken, ...],
         digests: NDArray[np.uint8],
     ) -> None:
         self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
-        self.typeset = typeset
+        self.drawn, self.typeset = templates + FORMS * offices, typeset
         self.broken, self.digests = broken, digests
         self.shares = np.array(shares, dtype=np.float64)
-        self._counts = np.array([*(block.count for block in blocks), templates], dtype=np.int64)
+        self._counts = np.array([*(block.count for block in blocks), self.drawn], dtype=np.int64)
         self._firsts = np.concatenate([[0], np.cumsum(self._counts)])
         self._ends = np.cumsum(self.shares)
 
@@ -163,12 +164,13 @@ class ClassTable:
         broken = tuple(item for scan in scans for item in scan.broken)
         _tell(pages, broken, digests, say, run)
         weights = [source.weight * block.count for source, block in zip(config.sources, blocks, strict=True)]
-        drawn = config.template_share if config.templates else 0.0
+        drawn = config.template_share if config.templates or config.offices else 0.0
         table = cls(
             blocks=blocks,
             pages=pages,
             pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
             templates=config.templates,
+            offices=config.offices,
             typeset=config.typeset,
             shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
             broken=broken,
@@ -194,13 +196,15 @@ class ClassTable:
         return np.asarray(self.shares[which] / self._counts[which])
 
     def page(self, number: int, rng: np.random.Generator) -> Pixels:
-        """A flat page of a class, (H, W, 3) uint8 RGB: an image of it, or a template filled in anew.
+        """A flat page of a class, (H, W, 3) uint8 RGB: an image of it, or a template or form filled in anew.
 
         Raises IndexError for a number that is no class.
         """
         if not 0 <= number < len(self):
             raise IndexError(f"class {number} of {len(self)}")
-        template = number - (len(self) - self.templates)
+        template = number - (len(self) - self.drawn)
+        if template >= self.templates:
+            return draw_of_office(template - self.templates, rng, self.pictures, typeset=self.typeset)
         if template >= 0:
             return draw(template, rng, self.pictures, typeset=self.typeset)
         which = int(np.searchsorted(self._firsts, number, side="right")) - 1

@@ -59,19 +59,21 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is learned: images from folders, and templates drawn by code.
 
-    share: of each source's files, evenly spaced in their order; a pack is one file. templates: how many;
-    template_share: of all views. typeset: templates are set in real typefaces, not in OpenCV's plotter fonts.
-    pictures: folder for the templates' logos and portraits, one of the sources or any other. fields: share of
-    views whose contents are changed. margins: share of views whose blank margins are. scans: share of views
-    that are scanned; the others are photographed. severity: of either, drawn between these. photo_side:
-    pixels of a view before it is prepared. page_side: short side to which images are shrunk: what a view of
-    that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded whenever it is
-    drawn. cache: folder for what is known of the sources' files, instead of the run's.
+    share: of each source's files, evenly spaced in their order; a pack is one file. templates: how many.
+    offices: how many, with eight forms each that share a letterhead and a style. template_share: of all
+    views, those of templates and of offices' forms. typeset: these are set in real typefaces, not in OpenCV's
+    plotter fonts. pictures: folder for their logos and portraits, one of the sources or any other. fields:
+    share of views whose contents are changed. margins: share of views whose blank margins are. scans:
+    share of views that are scanned; the others are photographed. severity: of either, drawn between these.
+    photo_side: pixels of a view before it is prepared. page_side: short side to which images are shrunk: what
+    a view of that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded
+    whenever it is drawn. cache: folder for what is known of the sources' files, instead of the run's.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
     share: Annotated[float, Meta(gt=0, le=1)] = 1.0
     templates: Annotated[int, Meta(ge=0)] = 12_000
+    offices: Annotated[int, Meta(ge=0)] = 0
     typeset: bool = False
     template_share: Share = 0.4
     pictures: str | None = None
@@ -188,11 +190,11 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start_from: what this run starts from: a packaged model's name, the path of an ONNX file with its
     passport, or the folder of another run, whose last averaged weights are taken, and whose centres too if
-    it had the same classes. The network must be the same, but for its side; of a model file it is taken over
-    by a config that has no `model`. workers: processes that make views, for each that trains; any number
-    makes the same run. threads: of a training process. centre_memory: GiB of class centres and what their
-    optimiser remembers that a training process keeps in memory; when they take more, it maps them from a
-    file in the run's folder.
+    its classes are this run's, or the first of them. The network must be the same, but for its side; of a
+    model file it is taken over by a config that has no `model`. workers: processes that make views, for each
+    that trains; any number makes the same run. threads: of a training process. centre_memory: GiB of class
+    centres and what their optimiser remembers that a training process keeps in memory; when they take more,
+    it maps them from a file in the run's folder.
     """
 
     name: str

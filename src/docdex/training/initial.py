@@ -41,18 +41,24 @@ def start_centres(
     config: TrainConfig,
     table: ClassTable,
     network: EmbeddingNetwork,
+    *,
     say: Callable[[str], None] = print,
+    first: int = 0,
 ) -> None:
-    """Set each class's centre where the network puts its clean page, or anywhere, as `loss.start` says."""
+    """Set each class's centre where the network puts its clean page, or anywhere, as `loss.start` says.
+
+    first: class from which on; those before have theirs.
+    """
     if config.loss.start == "random":
-        place_at_random(layer, config.seed)
+        place_at_random(layer, config.seed, first)
         return
     network.eval()
-    say(f"starting {len(table)} centres from clean pages")
+    say(f"starting {len(table) - first} centres from clean pages")
     model = to_onnx(network, config.model.side, "vectors")
     clean, block = CleanVectors(config, table, model), layer.block
-    chunks = range(block.start // clean.chunk, math.ceil(block.stop / clean.chunk))
+    chunks = range(max(block.start, first) // clean.chunk, math.ceil(block.stop / clean.chunk))
     for chunk, vectors in zip(chunks, from_workers(clean, chunks, config.workers), strict=True):
         aside = torch.Generator().manual_seed(config.seed + chunk)
         centres = starting_centres(vectors, layer.centres.shape[1:], aside)
-        place_centres(layer, chunk * clean.chunk, centres)
+        known = max(first - chunk * clean.chunk, 0)
+        place_centres(layer, chunk * clean.chunk + known, centres[known:])

@@ -133,8 +133,9 @@ class Trainer:
                         self._start()
                 self.processes.follow_first(self.network.state_dict().values())
             # Centres are half of what a run has learned: restarted, they would drag the network back.
-            if start is None or not start.load_centres_into(self.centres, config.data, self.made_of):
-                start_centres(self.centres, config, self.table, self.network, self.say)
+            known = start.load_centres_into(self.centres, config.data, self.made_of) if start else 0
+            if known < len(self.table):
+                start_centres(self.centres, config, self.table, self.network, say=self.say, first=known)
         share_batch_norms(self.network, self.processes)
         self._rows: str | None = None
         self.averaged = copy.deepcopy(self.network)

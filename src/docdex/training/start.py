@@ -62,28 +62,39 @@ class Start:
                 f"{self.origin} is of another network than this config's: {named or error}."
             ) from error
 
-    def load_centres_into(self, layer: PartialFC, data: DataConfig, made_of: str) -> bool:
-        """Give the centres of a run that had the same classes to a class layer; whether there were any.
+    def load_centres_into(self, layer: PartialFC, data: DataConfig, made_of: str) -> int:
+        """Give the centres of a run whose classes come first among a class layer's; how many these are.
 
         data: what the layer's classes are made of. made_of: their `ClassTable.identity`; a checkpoint from
         before there was one is believed. Raises TrainingError for centres of another kind.
         """
         if self.checkpoint is None:
-            return False
+            return 0
         path, state = self.checkpoint
         before = restore_config(state["config"]).data
-        if _what_makes_classes(before) != _what_makes_classes(data):
-            return False
+        count = class_count(state)
         # Files came or went, or have other names: other classes, or the same in another order.
-        if class_count(state) != layer.classes or state.get("made_of", made_of) != made_of:
-            return False
+        if (
+            not _begins_with(data, before)
+            or count > layer.classes
+            or state.get("made_of", made_of) != made_of
+        ):
+            return 0
         load_centres(path, state, layer)
-        return True
+        return count
 
 
-def _what_makes_classes(data: DataConfig) -> tuple[object, ...]:
-    sources = tuple((source.folder, source.list, source.classes) for source in data.sources)
-    return sources, data.share, data.templates
+def _begins_with(data: DataConfig, before: DataConfig) -> bool:
+    """Whether the classes of `data` are those of `before`, and perhaps more drawn ones behind them."""
+    if _images(data) != _images(before):
+        return False
+    if data.templates == before.templates:
+        return data.offices >= before.offices
+    return data.templates > before.templates and not before.offices
+
+
+def _images(data: DataConfig) -> tuple[object, ...]:
+    return data.share, tuple((source.folder, source.list, source.classes) for source in data.sources)
 
 
 def read_start(given: str) -> Start:

@@ -107,7 +107,7 @@ class Batches(Dataset[Batch]):
         if rng.random() < data.fields:
             donor = self.table.pages[int(rng.integers(len(self.table.pages)))]
             # Templates bring other data of their own; images need all of it.
-            most = 1.0 if number < len(self.table) - self.table.templates else 0.4
+            most = 1.0 if number < len(self.table) - self.table.drawn else 0.4
             page = change_fields(page, donor, rng, rng.uniform(0, most))
         if data.margins and rng.random() < data.margins:
             page = np.ascontiguousarray(change_margins(page, rng))

@@ -119,7 +119,7 @@ def build_objective(
     """
     if row.loss in CENTRED:
         layer = build_class_layer(config, len(table), Processes(), scratch)
-        start_centres(layer, config, table, network, say)
+        start_centres(layer, config, table, network, say=say)
         return ToCentres(layer)
     if row.loss == SELF_SUPERVISED:
         return SimCLR(config.model.dimension, row.views, **row.settings)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from docdex.training.templates.kinds import KINDS
+from docdex.training.templates.kinds import FORM, KINDS
+from docdex.training.templates.offices import FORMS, draw_office_form
 from docdex.training.templates.sheet import Sheet, invent_colour
 from docdex.training.templates.typefaces import PLOTTER_FACES, PRINTED_FACES, TYPEWRITERS
 
@@ -35,6 +36,33 @@ def draw(
     twin = np.random.default_rng([template // 2, 2]).random() < 0.5
     layout = np.random.default_rng([template // 2 if twin else template, 3, int(twin)])
     kind = KINDS[int(layout.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
+    sheet = _sheet(kind, layout, art, vary, pictures, typeset=typeset)
+    draw_kind = kind.typeset if typeset and kind.typeset else kind.draw
+    return sheet.canvas[: draw_kind(sheet)]
+
+
+def draw_of_office(
+    form: int, vary: np.random.Generator, pictures: Sequence[Pixels] = (), *, typeset: bool = False
+) -> Pixels:
+    """One filled-in copy of an office's form, as `draw` gives one of a template.
+
+    form: any non-negative number; `FORMS` n to `FORMS` n + `FORMS` - 1 are of one office.
+    """
+    layout, art = (np.random.default_rng([form // FORMS, stream]) for stream in (5, 6))
+    sheet = _sheet(FORM, layout, art, vary, pictures, typeset=typeset)
+    return sheet.canvas[: draw_office_form(sheet, form)]
+
+
+def _sheet(
+    kind: Kind,
+    layout: np.random.Generator,
+    art: np.random.Generator,
+    vary: np.random.Generator,
+    pictures: Sequence[Pixels],
+    *,
+    typeset: bool,
+) -> Sheet:
+    """An empty sheet with its paper, its inks and its faces."""
     height, width = kind.shape(layout)
     paper = invent_colour(art, 228, 256) if art.random() < 0.6 else (255, 255, 255)
     canvas = np.empty((height, width, 3), dtype=np.uint8)
@@ -50,8 +78,7 @@ def draw(
         value=invent_colour(vary, 0, 60) if vary.random() < 0.7 else (30, 40, 140),
     )
     (_typeset if typeset else _plot)(sheet, kind)
-    draw_kind = kind.typeset if typeset and kind.typeset else kind.draw
-    return sheet.canvas[: draw_kind(sheet)]
+    return sheet
 
 
 def _plot(sheet: Sheet, _: Kind) -> None:
