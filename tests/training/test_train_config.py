@@ -14,9 +14,9 @@ from fakes import TINY
 CONFIGS = sorted(
     path
     for path in (Path(__file__).resolve().parents[2] / "configs").glob("*.toml")
-    if path.stem not in {"ablation", "text"} and not path.stem.startswith("study_")
+    if path.stem not in {"ablation", "sources", "text"} and not path.stem.startswith("study_")
 )
-"""Those of runs: the plan of an ablation, a study, and a run of texts have tests of their own."""
+"""Those of runs: the plan of an ablation, a study, a run of texts and what configs share are elsewhere."""
 LEAST = 'name = "x"\n[[data.sources]]\nfolder = "pages"\n[optim]\nsteps = 10\n'
 
 
@@ -173,3 +173,41 @@ def test_a_model_to_start_from_that_is_none_is_told_when_the_config_is_read(
 
 def test_the_network_of_a_run_started_from_is_not_looked_up(tmp_path: Path) -> None:
     assert read(tmp_path, f'start_from = "runs/another"\n{LEAST}').model == ModelConfig()
+
+
+def test_configs_may_share_a_file_of_sources_and_say_what_is_meant_for_each(tmp_path: Path) -> None:
+    (tmp_path / "shared.toml").write_text(
+        '[[sources]]\nfolder = "a"\nweight = 0.5\n[[sources]]\nlist = "b.txt"\nclasses = "one"\n',
+        encoding="utf-8",
+    )
+    run = 'name = "x"\n[optim]\nsteps = 10\n[data]\nsources = { from = "shared.toml"'
+    plain, turned = read(tmp_path, run + " }\n"), read(tmp_path, run + ', classes = "24" }\n')
+    assert [source.classes for source in plain.data.sources] == ["turned", "one"]
+    assert [source.classes for source in turned.data.sources] == ["24", "24"]
+    for config in (plain, turned):
+        first, second = config.data.sources
+        assert (first.folder, first.weight, second.list, second.weight) == ("a", 0.5, "b.txt", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        (None, r"shared\.toml: no config that can be read: No such file"),
+        ("[[sources]\n", r"shared\.toml: "),
+        ("sources = []\n", r"shared\.toml: .*length >= 1"),
+        ('[[source]]\nfolder = "a"\n', r"shared\.toml: .*unknown field `source`"),
+        ('[[sources]]\nfolders = "a"\n', r"run\.toml: .*unknown field `folders`.*data\.sources"),
+    ],
+    ids=["missing", "broken", "empty", "misspelt", "misspelt inside"],
+)
+def test_a_file_of_sources_that_is_wrong_is_named(tmp_path: Path, shared: str | None, told: str) -> None:
+    if shared is not None:
+        (tmp_path / "shared.toml").write_text(shared, encoding="utf-8")
+    text = 'name = "x"\n[optim]\nsteps = 10\n[data]\nsources = { from = "shared.toml" }\n'
+    with pytest.raises(TrainingError, match=told):
+        read(tmp_path, text)
+
+
+def test_a_table_of_sources_without_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"data\.sources"):
+        read(tmp_path, 'name = "x"\n[optim]\nsteps = 10\n[data]\nsources = { classes = "one" }\n')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
+_Kind = TypeVar("_Kind")
 
 _FREE = {
     "data.cache",
@@ -54,6 +55,12 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if (self.folder is None) == (self.list is None):
             raise ValueError("a source has either a `folder` or a `list`")
+
+
+class _Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of sources that configs share."""
+
+    sources: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1)]
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,22 +222,40 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_config(path: Path) -> TrainConfig:
     """Parse and check a run's TOML.
 
-    Without a table `model`, a run that starts from a model file has the network of that file.
+    `data.sources = { from = "FILE" }` takes them from another TOML file, by its path from this one's folder;
+    what else the table says is meant for each of them. Without a table `model`, a run that starts from a
+    model file has the network of that file.
 
     Raises TrainingError with the line or key at fault; a misspelt key is an error, never a silent default.
     Also for such a model file that is missing, or does not say of which network it is.
     """
+    tables = _read_tables(path)
+    data = tables.get("data")
+    if isinstance(data, dict) and isinstance(each := data.get("sources"), dict) and "from" in each:
+        listed = path.parent / str(each.pop("from"))
+        sources = _convert(_read_tables(listed), _Sources, listed).sources
+        tables["data"] = {**data, "sources": [{**source, **each} for source in sources]}
+    config = _convert(tables, TrainConfig, path)
+    check_config(config, str(path))
+    if config.start_from is None or "model" in tables:
+        return config
+    return _with_network_of_start(config, config.start_from)
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
-        config = msgspec.toml.decode(content, type=TrainConfig)
+        return msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
     except OSError as error:
         raise TrainingError(f"{path}: no config that can be read: {error.strerror}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path}: {error}") from error
-    check_config(config, str(path))
-    if config.start_from is None or "model" in msgspec.toml.decode(content):
-        return config
-    return _with_network_of_start(config, config.start_from)
+
+
+def _convert(tables: dict[str, Any], kind: type[_Kind], path: Path) -> _Kind:
+    try:
+        return msgspec.convert(tables, kind)
+    except msgspec.ValidationError as error:
+        raise TrainingError(f"{path}: {error}") from error
 
 
 def _with_network_of_start(config: TrainConfig, start_from: str) -> TrainConfig:
