@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="needs the extra train")
 import torch
 
 from docdex.embedder import OnnxEmbedder
-from docdex.errors import TrainingError
+from docdex.errors import InvalidSetting, TrainingError
 from docdex.models import Threshold, read_passport
 from docdex.preprocess import prepare
 from docdex.training import checkpoint, export
@@ -20,6 +20,7 @@ from docdex.training.config import TrainConfig, read_config
 from docdex.training.export import export_model
 from docdex.training.loop import Trainer
 from docdex.training.network import EmbeddingNetwork
+from docdex.training.release import release_model
 
 THRESHOLD = Threshold(
     fpr=0.01, per="probe", threshold=0.61, rotations=(0,), gallery_labels=5, strangers=9, data="dev"
@@ -199,3 +200,17 @@ def test_a_packed_model_that_says_something_else_is_not_let_out(
     with pytest.raises(TrainingError, match="packed model"):
         export_model(run, tmp_path / "tiny.onnx", **TERMS, packed=True)
     assert not (tmp_path / "tiny.onnx").exists()
+
+
+def test_a_rate_that_no_table_has_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match=r"0\.5 a probe; choose one of 0\.003"):
+        release_model(
+            tmp_path / "no run",
+            tmp_path / "model.onnx",
+            name="x",
+            licence="CC0-1.0",
+            benchmark=tmp_path,
+            target_fpr=0.5,
+            margin=0.03,
+        )
+    assert not list(tmp_path.iterdir())

@@ -93,6 +93,9 @@ def test_a_list_names_files_from_its_own_folder_or_from_anywhere(tmp_path: Path)
     assert [files.root / name for name in files.names] == [
         tmp_path / name for name in ("pages/1.jpg", "elsewhere/2.jpg", "pages/gone.jpg")
     ]
+    marked = tmp_path / "marked.txt"
+    marked.write_bytes(b"\xef\xbb\xbf" + listed.read_bytes())
+    assert list(FileList.of_list(marked).names) == list(files.names)
     before = files.identity
     (tmp_path / "pages" / "1.jpg").write_bytes(b"changed, and longer")
     assert FileList.of_list(listed).identity != before

@@ -89,7 +89,7 @@ class FileList:
         """
         walk = _Walk()
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8-sig") as lines:  # some editors write a mark in front
                 names = Names.of(
                     walk.seen(name, path.parent / name) for line in lines if (name := line.rstrip("\r\n"))
                 )

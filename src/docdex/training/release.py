@@ -9,6 +9,7 @@ import msgspec
 from docdex.embedder import ROTATIONS, OnnxEmbedder
 from docdex.errors import InvalidSetting
 from docdex.evaluation import threshold_table
+from docdex.evaluation.thresholds import FPR_PER_PROBE
 from docdex.models import write_passport
 from docdex.training.export import export_model
 from docdex.training.quantize import quantize_model
@@ -44,9 +45,12 @@ def release_model(
     integers whose ranges are found on them, and thresholds are its own. average, join, lead, packed: of
     `export_model`. say: is told what that cost.
 
-    Raises what `export_model`, `quantize_model` and `threshold_table` raise; InvalidSetting for a target that
-    the table lacks.
+    Raises InvalidSetting for a target that the table lacks, before anything is written; and what
+    `export_model`, `quantize_model` and `threshold_table` raise.
     """
+    if target_fpr not in FPR_PER_PROBE:
+        measured = ", ".join(f"{fpr:g}" for fpr in sorted(FPR_PER_PROBE))
+        raise InvalidSetting(f"No threshold is measured at {target_fpr:g} a probe; choose one of {measured}.")
     passport = export_model(
         run,
         output,
@@ -67,13 +71,11 @@ def release_model(
         )
     # The model itself must measure its thresholds, so it is first written with one that claims nothing.
     table = threshold_table(benchmark, OnnxEmbedder.open(output), data=benchmark.name)
-    chosen = [
-        row for row in table if row.per == "probe" and row.rotations == ROTATIONS and row.fpr == target_fpr
-    ]
-    if not chosen:
-        measured = sorted({row.fpr for row in table if row.per == "probe"})
-        raise InvalidSetting(f"No threshold is measured at {target_fpr:g} a probe; choose one of {measured}.")
-    strictest = max(row.threshold for row in chosen)
+    strictest = max(
+        row.threshold
+        for row in table
+        if row.per == "probe" and row.rotations == ROTATIONS and row.fpr == target_fpr
+    )
     passport = msgspec.structs.replace(
         passport, default_fpr=target_fpr, default_threshold=strictest, thresholds=table
     )
