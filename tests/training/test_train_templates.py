@@ -77,7 +77,14 @@ def test_what_is_fixed_is_fixed(typeset: bool) -> None:
         assert min(distances, key=distances.__getitem__) == template
 
 
+@pytest.fixture
+def one_branch_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shop has another branch, whose address would stand below the same name."""
+    monkeypatch.setattr("docdex.training.templates.slips._CHAINS", 0.0)
+
+
 @BOTH
+@pytest.mark.usefixtures("one_branch_each")
 @pytest.mark.parametrize("template", range(0, 60, 4))
 def test_most_of_a_page_is_the_same_for_everybody(template: int, typeset: bool) -> None:
     # Printed values are darker and wider than plotted ones, so they take more of a page.
@@ -86,6 +93,7 @@ def test_most_of_a_page_is_the_same_for_everybody(template: int, typeset: bool) 
 
 
 @BOTH
+@pytest.mark.usefixtures("one_branch_each")
 @pytest.mark.parametrize("template", range(0, 120, 3))
 def test_the_head_of_a_page_is_the_same_for_everybody(template: int, typeset: bool) -> None:
     first, *others = (page[:20] for page in copies(template, 5, typeset))
@@ -158,6 +166,43 @@ def test_typeset_prices_are_printed_in_the_face_of_their_slip(monkeypatch: pytes
     alike = np.array([sheet.value_face == sheet.face for sheet in sheets]).reshape(-1, 2).sum(axis=0)
     assert alike[0] >= 34
     assert alike[1] <= 20
+
+
+def test_branches_of_a_shop_share_all_that_is_printed_but_the_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (receipt,) = (kind for kind in KINDS if kind.draw.__name__ == "_receipt")
+    monkeypatch.setattr("docdex.training.templates.template.KINDS", (replace(receipt, share=1.0),))
+    printed: list[str] = []
+    print_words = Sheet.printed
+
+    def record(sheet: Sheet, x: float, y: float, words: str, **style: Any) -> None:
+        printed.append(words)
+        print_words(sheet, x, y, words, **style)
+
+    monkeypatch.setattr(Sheet, "printed", record)
+
+    def lines(template: int, seed: int, chains: float) -> list[str]:
+        monkeypatch.setattr("docdex.training.templates.slips._CHAINS", chains)
+        printed.clear()
+        draw(template, np.random.default_rng(seed), typeset=True)
+        return list(printed)
+
+    for template in range(30):
+        alone = lines(template, 0, 0.0)
+        branches = [lines(template, seed, 1.0) for seed in range(4)]
+        changed = [number for number, line in enumerate(alone) if any(b[number] != line for b in branches)]
+        assert all(len(branch) == len(alone) for branch in branches)
+        # The name stays, and what is not the name's neighbour.
+        assert changed == list(range(1, 1 + len(changed)))
+        assert 2 <= len(changed) <= 7
+
+
+def test_about_half_of_the_shops_have_branches(monkeypatch: pytest.MonkeyPatch) -> None:
+    (receipt,) = (kind for kind in KINDS if kind.draw.__name__ == "_receipt")
+    monkeypatch.setattr("docdex.training.templates.template.KINDS", (replace(receipt, share=1.0),))
+    heads = [[filled_in(template, seed, typeset=True)[:40] for seed in (1, 2)] for template in range(60)]
+    assert 0.3 < np.mean([one.shape != other.shape or unlike(one, other) > 0 for one, other in heads]) < 0.8
 
 
 def test_a_typeface_that_is_not_installed_is_named() -> None:

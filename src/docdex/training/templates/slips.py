@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from docdex.training.templates.sheet import Sheet
 
 _CURRENCIES = ("", "", "RM ", "$", "EUR ")
+_CHAINS = 0.5
+"""Share of shops that have branches: below one name and sign stands the address of whichever it was."""
 
 
 def draw_slip(sheet: Sheet) -> int:
@@ -48,6 +50,8 @@ class _Slip:
         self.capitals, self.centred = art.random() < 0.6, layout.random() < 0.85
         self.rule = str(layout.choice(["-", "-", "=", "*", ""]))
         self.currency = str(art.choice(_CURRENCIES))
+        # A stream of its own: whatever else a shop is made of must not depend on whether it has branches.
+        self.chain = layout.spawn(1)[0].random() < _CHAINS
 
     def draw_head(self) -> None:
         """Sign, name, numbers and address; particulars of the sale."""
@@ -59,10 +63,9 @@ class _Slip:
         large = layout.random() < 0.4
         self._line(invent_words(art, int(art.integers(2, 4))).upper(), scale=1.4 if large else 1.0)
         for _ in range(int(layout.integers(2, 8))):
-            if layout.random() < 0.35:
-                self._line(f"{invent_words(art, 1)} : {invent_number(art, int(art.integers(6, 11)))}")
-            else:
-                self._line(f"{invent_number(art, 2)}, {invent_words(art, int(art.integers(2, 5)))}")
+            write = _write_number if layout.random() < 0.35 else _write_street
+            own = write(art)
+            self._line(write(self.sheet.vary) if self.chain else own)
         if layout.random() < 0.6:
             self.y += self.step * 0.4
             self._line(invent_words(art, 2), scale=1.2 if layout.random() < 0.5 else 1.0)
@@ -152,3 +155,11 @@ class _Slip:
                 (self.right - self.left) / self.sheet.face.width(self.rule * 10, self.sheet.size) * 10
             )
             self.sheet.printed(self.left, self.y, self.rule * count)
+
+
+def _write_number(rng: np.random.Generator) -> str:
+    return f"{invent_words(rng, 1)} : {invent_number(rng, int(rng.integers(6, 11)))}"
+
+
+def _write_street(rng: np.random.Generator) -> str:
+    return f"{invent_number(rng, 2)}, {invent_words(rng, int(rng.integers(2, 5)))}"
