@@ -38,7 +38,8 @@ _FREE = {
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Images to learn from: a folder, or a list of files with one path a line; either holds images, PDFs
-    (each page is an image) and tar files as WebDataset packs them.
+    (each page is an image) and tar files as WebDataset packs them. Configs may share a file of sources
+    (`read_config`).
 
     weight: how often one of its classes is drawn, relative to the others'; look-alikes deserve less. classes:
     what an image is. `one`: a class. `turned`: a class, and another one when turned by a quarter or a half.
