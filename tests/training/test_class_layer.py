@@ -85,3 +85,21 @@ def test_random_centres_are_of_unit_length_all_others_and_the_same_for_any_numbe
     assert torch.allclose(flat.norm(dim=1), torch.ones(11 * subcentres))
     assert (flat @ flat.T - torch.eye(len(flat))).max() < 0.95
     assert not torch.isclose(drawn(1, seed=8), alone).any()
+
+
+@pytest.mark.parametrize("first", range(12))
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("at_once", [4, 16])
+def test_new_classes_alone_start_at_random_however_many_processes_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, count: int, first: int
+) -> None:
+    monkeypatch.setattr(class_layer, "_DRAWN_AT_ONCE", at_once)
+    config = TrainConfig("x", DATA, model=ModelConfig(dimension=16), loss=LossConfig(sampled=4))
+    whole = build_class_layer(config, 11, Processes(0, 1), tmp_path)
+    place_at_random(whole, 7)
+    layers = [build_class_layer(config, 11, Processes(rank, count), tmp_path) for rank in range(count)]
+    for layer in layers:
+        place_at_random(layer, 7, first)
+    centres = torch.cat([layer.centres for layer in layers])
+    assert not centres[:first].any()
+    assert torch.equal(centres[first:], whole.centres[first:])

@@ -77,8 +77,10 @@ def _optimiser(optim: OptimConfig, tables: dict[str, Tensor]) -> RowOptimiser:
 
 def place_centres(layer: PartialFC, first: int, centres: Tensor) -> None:
     """Set the centres (n, ...) of classes from `first` on, those of them that are this process's."""
-    low, high = max(first, layer.block.start), min(first + len(centres), layer.block.stop)
-    layer.centres[low - layer.block.start : high - layer.block.start] = centres[low - first : high - first]
+    start = layer.block.start
+    low, high = max(first, start), min(first + len(centres), layer.block.stop)
+    if low < high:  # else none of them is, and a bound below zero would count from the end
+        layer.centres[low - start : high - start] = centres[low - first : high - first]
 
 
 def place_at_random(layer: PartialFC, seed: int, first: int = 0) -> None:
