@@ -62,12 +62,6 @@ def test_a_model_that_is_not_there_is_an_error_of_usage(run: Run) -> None:
     assert "(model-not-found)" in run("model info nosuch", code=2).stderr
 
 
-@pytest.mark.parametrize("lead", ["0.7", "1.0", "0"])
-def test_a_share_of_a_similarity_is_below_one_and_needs_others_to_share_it_with(run: Run, lead: str) -> None:
-    said = run(f"model export . out.onnx --name x --benchmark . --lead {lead}", code=2).stderr
-    assert ("needs --join RUN" if lead == "0.7" else "is not in the range 0<x<1") in said
-
-
 @pytest.mark.parametrize("options", ["--int8", "--calibrate ."])
 def test_int8_and_pages_to_calibrate_on_go_together(run: Run, options: str) -> None:
     said = run(f"model export . out.onnx --name x --benchmark . {options}", code=2).stderr

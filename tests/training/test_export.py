@@ -142,15 +142,6 @@ def test_runs_are_joined_and_packed_and_the_passport_names_them_all(run: Path, t
     assert np.abs(vectors @ vectors.T - twice @ twice.T).max() < 0.02
 
 
-def test_the_passport_says_what_share_the_first_of_joined_runs_has(run: Path, tmp_path: Path) -> None:
-    passport = export_model(run, tmp_path / "joined.onnx", **TERMS, join=[run], lead=0.7)
-    assert passport.training["lead"] == 0.7
-    vector = OnnxEmbedder.open(tmp_path / "joined.onnx").embed([page(0)])[0, 0]
-    half = len(vector) // 2
-    assert np.isclose(np.linalg.norm(vector[:half]) ** 2, 0.7, atol=1e-4)
-    assert "lead" not in export_model(run, tmp_path / "alike.onnx", **TERMS, join=[run]).training
-
-
 def test_weights_of_runs_that_went_on_from_each_other_are_averaged(
     trained: Path, tiny_run: Path, tmp_path: Path
 ) -> None:

@@ -117,16 +117,6 @@ def test_every_head_and_trunk_leaves_as_the_same_network(model: ModelConfig) -> 
     assert largest_difference(network.eval(), to_onnx(network, model.side, "vectors"), [batch]) < 1e-4
 
 
-def test_the_first_of_joined_networks_may_count_for_more(network: EmbeddingNetwork) -> None:
-    torch.manual_seed(1)
-    other = EmbeddingNetwork.build(SMALL).eval()
-    pictures = images(5)
-    with torch.no_grad():
-        one, two = network(pictures), other(pictures)
-        vectors = JoinedNetworks([(network, SIDE), (other, SIDE)], 0.7).eval()(pictures)
-    assert torch.allclose(vectors @ vectors.T, 0.7 * one @ one.T + 0.3 * two @ two.T, atol=1e-5)
-
-
 def test_joined_networks_give_the_mean_of_their_cosines_and_see_images_of_their_own_side() -> None:
     members = []
     for seed, side in ((0, 64), (1, 48)):

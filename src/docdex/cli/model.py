@@ -170,11 +170,6 @@ def _lines(passport: Passport | TextPassport, size: int | None) -> list[tuple[st
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Put this run's vector behind the other's; may be repeated.",
 )
-@click.option(
-    "--lead",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="RUN's share of a similarity beside those joined to it.  [default: as large as each other's]",
-)
 @click.option("--packed", is_flag=True, help="Keep weights as 8-bit integers: a quarter of the file.")
 @click.option("--int8", is_flag=True, help="Compute in 8-bit integers: smaller, faster, less exact.")
 @click.option(
@@ -194,7 +189,6 @@ def export(
     margin: float,
     average: tuple[Path, ...],
     join: tuple[Path, ...],
-    lead: float | None,
     packed: bool,
     int8: bool,
     calibrate: Path | None,
@@ -209,8 +203,6 @@ def export(
       docdex model export runs/second small.onnx --name small --average runs/first --benchmark dev
       docdex model export runs/small base.onnx --name base --join runs/first --packed --benchmark dev
     """
-    if lead is not None and not join:
-        raise click.UsageError("--lead is the first share of several: it needs --join RUN.")
     if int8 and packed:
         raise click.UsageError("--int8 packs weights already: leave --packed out.")
     if int8 != (calibrate is not None):
@@ -232,7 +224,6 @@ def export(
         calibrate=calibrate,
         average=average,
         join=join,
-        lead=lead,
         packed=packed,
         say=print_line,
     )

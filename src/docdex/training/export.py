@@ -58,7 +58,6 @@ def export_model(
     thresholds: Sequence[Threshold] = (),
     average: Sequence[Path] = (),
     join: Sequence[Path] = (),
-    lead: float | None = None,
     packed: bool = False,
 ) -> Passport:
     """Write the averaged weights of a run's best checkpoint as an ONNX file, its passport beside it.
@@ -66,8 +65,7 @@ def export_model(
     run: folder of a training run; `best.pt`, or `last.pt` where nothing was measured. average: runs of the
     same network, at any side, whose weights are averaged with this one's: for those that went on from each
     other, which the mean is often better than either (arXiv 2203.05482). join: runs whose vectors follow this
-    one's (`JoinedNetworks`); all look at what this one does. lead: this one's share of a similarity then, by
-    default as large as each other's. packed: weights are kept as 8-bit integers
+    one's (`JoinedNetworks`); all look at what this one does. packed: weights are kept as 8-bit integers
     (`docdex.training.pack`). The rest goes into the passport, with the run's config, cost and figures, and
     those of what it was averaged or joined with; an average has no figures of its own.
 
@@ -86,7 +84,7 @@ def export_model(
     side, views = first.config.model.side, first.config.model.views
     network: nn.Module = first.network
     if join:
-        network = JoinedNetworks([(member.network, member.config.model.side) for member in members], lead)
+        network = JoinedNetworks([(member.network, member.config.model.side) for member in members])
     model, images = to_onnx(network, side, "vectors"), _parity_images(side)
     difference = largest_difference(network, model, images)
     if not difference <= PARITY:  # not a number is no parity either
@@ -104,11 +102,7 @@ def export_model(
                 f"{PACKED_PARITY:g} is let out."
             )
         measured = {**measured, "packed_least_cosine": round(cosine, 5)}
-    training = first.facts
-    if join:
-        training = {**training, "joined": [member.facts for member in members[1:]]}
-    if join and lead is not None:
-        training = {**training, "lead": lead}
+    training = {**first.facts, "joined": [member.facts for member in members[1:]]} if join else first.facts
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(model)
     return issue_passport(

@@ -89,24 +89,20 @@ class JoinedNetworks(nn.Module):
     """Several networks whose vectors stand side by side in one: its cosines are the means of theirs.
 
     members: each with the side of its input. Images come at the side of the first, and are resized
-    (bilinear) for the others. lead: the first one's share of that mean, between 0 and 1, of which the others
-    share the rest; by default all count alike.
+    (bilinear) for the others.
     """
 
-    def __init__(self, members: Sequence[tuple[EmbeddingNetwork, int]], lead: float | None = None) -> None:
+    def __init__(self, members: Sequence[tuple[EmbeddingNetwork, int]]) -> None:
         super().__init__()
-        first = 1 / len(members) if lead is None else lead
-        rest = (1 - first) / max(1, len(members) - 1)
-        self.lengths = [float(np.sqrt(share)) for share in (first, *[rest] * (len(members) - 1))]
         self.members = nn.ModuleList(network for network, _ in members)
         self.sides = [side for _, side in members]
 
     def forward(self, images: Tensor) -> Tensor:
         """Unit vectors (N, sum of D)."""
         vectors = []
-        for network, side, length in zip(self.members, self.sides, self.lengths, strict=True):
+        for network, side in zip(self.members, self.sides, strict=True):
             fitting = images
             if side != self.sides[0]:
                 fitting = F.interpolate(images, size=(side, side), mode="bilinear")
-            vectors.append(network(fitting) * length)
-        return torch.cat(vectors, dim=1)
+            vectors.append(network(fitting))
+        return torch.cat(vectors, dim=1) / float(np.sqrt(len(vectors)))

@@ -33,7 +33,6 @@ def release_model(
     calibrate: Path | None = None,
     average: Sequence[Path] = (),
     join: Sequence[Path] = (),
-    lead: float | None = None,
     packed: bool = False,
     say: Callable[[str], None] = print,
 ) -> Passport:
@@ -42,7 +41,7 @@ def release_model(
     run: folder of a training run. benchmark: folder that the threshold table is measured on. target_fpr:
     per probe, one of the table's, with the four rotations tried. margin: the passport's default margin, a
     difference of similarities. calibrate: folder of pages; with it, the model is written in 8-bit
-    integers whose ranges are found on them, and thresholds are its own. average, join, lead, packed: of
+    integers whose ranges are found on them, and thresholds are its own. average, join, packed: of
     `export_model`. say: is told what that cost.
 
     Raises InvalidSetting for a target that the table lacks, before anything is written; and what
@@ -60,7 +59,6 @@ def release_model(
         default_margin=margin,
         average=average,
         join=join,
-        lead=lead,
         packed=packed,
     )
     if calibrate is not None:
