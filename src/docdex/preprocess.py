@@ -65,23 +65,29 @@ def head_square(pixels: Pixels) -> Pixels:
 
     pixels: (H, W, 3) uint8 RGB. Returns a view of them.
     """
+    return pixels[find_head(pixels)]
+
+
+def find_head(pixels: Pixels) -> tuple[slice, slice]:
+    """Where on a page (H, W, 3) uint8 RGB its `head_square` is: rows and columns, both with ends in it."""
     height, width = pixels.shape[:2]
+    whole_width = slice(0, min(height, width)), slice(0, width)
     if height < _SLIP * width:
-        return pixels[:width]
+        return whole_width
     rows, columns = _look_size(height, width)
     if min(rows, columns) < _PAPER:
-        return pixels[:width]
+        return whole_width
     printed = _find_print(_look(pixels, rows, columns))
     left, right = _extent(printed.sum(axis=0), _OUTSIDE)
     if right - left < _NARROWEST * columns:
-        return pixels[:width]
+        return whole_width
     top = _first_line(printed[:, left:right])
     beside = _BESIDE * (right - left)
     across = _scaled(left - beside, right + beside, columns, width)
     # Pixels of the look may be a little higher than wide: above is measured as beside is.
     side = across.stop - across.start
     first = min(max(0, round(top / rows * height - beside / columns * width)), height - side)
-    return pixels[first : first + side, across]
+    return slice(first, first + side), across
 
 
 def _first_line(printed: NDArray[np.uint8]) -> int:

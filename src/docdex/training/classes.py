@@ -16,7 +16,7 @@ from docdex.images import Page, iter_pages
 from docdex.training.data import Broken, Scan, shrink
 from docdex.training.files import FileList
 from docdex.training.pages import Pages
-from docdex.training.templates import FORMS, draw, draw_of_office
+from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,10 +94,10 @@ class Block:
 
 
 class ClassTable:
-    """All C classes of a run, numbered source by source, template by template, and office by office.
+    """All C classes of a run: source by source, templates, then office by office and form by form.
 
     blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
-    memory. templates: how many there are. drawn: classes that code draws, templates and offices' forms.
+    memory. templates, offices: how many there are. drawn: classes that code draws, forms' editions too.
     typeset: these in real typefaces. shares: of all draws, one a block and the last what code draws.
     broken: what was left out. digests: (P, 32) uint8, one a page.
     """
@@ -110,13 +110,15 @@ class ClassTable:
         pictures: list[Pixels],
         templates: int,
         offices: int,
+        editions: int,
         typeset: bool,
         shares: Sequence[float],
         broken: tuple[Broken, ...],
         digests: NDArray[np.uint8],
     ) -> None:
         self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
-        self.drawn, self.typeset = templates + FORMS * offices, typeset
+        self.offices, self.typeset = offices, typeset
+        self.drawn = templates + FORMS * (offices + editions)
         self.broken, self.digests = broken, digests
         self.shares = np.array(shares, dtype=np.float64)
         self._counts = np.array([*(block.count for block in blocks), self.drawn], dtype=np.int64)
@@ -164,13 +166,14 @@ class ClassTable:
         broken = tuple(item for scan in scans for item in scan.broken)
         _tell(pages, broken, digests, say, run)
         weights = [source.weight * block.count for source, block in zip(config.sources, blocks, strict=True)]
-        drawn = config.template_share if config.templates or config.offices else 0.0
+        drawn = config.template_share if config.templates or config.offices or config.editions else 0.0
         table = cls(
             blocks=blocks,
             pages=pages,
             pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
             templates=config.templates,
             offices=config.offices,
+            editions=config.editions,
             typeset=config.typeset,
             shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
             broken=broken,
@@ -203,6 +206,9 @@ class ClassTable:
         if not 0 <= number < len(self):
             raise IndexError(f"class {number} of {len(self)}")
         template = number - (len(self) - self.drawn)
+        edition = template - self.templates - FORMS * self.offices
+        if edition >= 0:
+            return draw_of_editions(edition, rng, self.pictures, typeset=self.typeset)
         if template >= self.templates:
             return draw_of_office(template - self.templates, rng, self.pictures, typeset=self.typeset)
         if template >= 0:

@@ -68,25 +68,29 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is learned: images from folders, and templates drawn by code.
 
     share: of each source's files, evenly spaced in their order; a pack is one file. templates: how many.
-    offices: how many, with eight forms each that share a letterhead and a style. template_share: of all
-    views, those of templates and of offices' forms. typeset: these are set in real typefaces, not in OpenCV's
-    plotter fonts. pictures: folder for their logos and portraits, one of the sources or any other. fields:
-    share of views whose contents are changed. margins: share of views whose blank margins are. scans:
-    share of views that are scanned; the others are photographed. severity: of either, drawn between these.
-    photo_side: pixels of a view before it is prepared. page_side: short side to which images are shrunk: what
-    a view of that size can show, and no more. memory_gigabytes: for images; what goes beyond is decoded
-    whenever it is drawn. cache: folder for what is known of the sources' files, instead of the run's.
+    offices: how many, with eight forms each that share a letterhead and a style. editions: forms of which
+    there are eight that begin alike. template_share: of all views, those of what code draws. typeset: these
+    are set in real typefaces, not in OpenCV's plotter fonts. pictures: folder for their logos and portraits,
+    one of the sources or any other. fields: share of views whose contents are changed. margins: share of
+    views whose blank margins are. misplaced: share of the squares at a page's head that are cut a little
+    wrong. scans: share of views that are scanned; the others are photographed. severity: of either, drawn
+    between these. photo_side: pixels of a view before it is prepared. page_side: short side to which images
+    are shrunk: what a view of that size can show, and no more. memory_gigabytes: for images; what goes beyond
+    is decoded whenever it is drawn. cache: folder for what is known of the sources' files, instead of the
+    run's.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Meta(min_length=1)]
     share: Annotated[float, Meta(gt=0, le=1)] = 1.0
     templates: Annotated[int, Meta(ge=0)] = 12_000
     offices: Annotated[int, Meta(ge=0)] = 0
+    editions: Annotated[int, Meta(ge=0)] = 0
     typeset: bool = False
     template_share: Share = 0.4
     pictures: str | None = None
     fields: Share = 0.8
     margins: Share = 0.0
+    misplaced: Share = 0.0
     scans: Share = 0.0
     severity: tuple[Share, Share] = (0.1, 1.0)
     photo_side: Count = 184

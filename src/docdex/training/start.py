@@ -88,9 +88,14 @@ def _begins_with(data: DataConfig, before: DataConfig) -> bool:
     """Whether the classes of `data` are those of `before`, and perhaps more drawn ones behind them."""
     if _images(data) != _images(before):
         return False
-    if data.templates == before.templates:
-        return data.offices >= before.offices
-    return data.templates > before.templates and not before.offices
+    now, then = _drawn(data), _drawn(before)
+    differs = next((index for index in range(len(now)) if now[index] != then[index]), None)
+    return differs is None or (now[differs] > then[differs] and not any(then[differs + 1 :]))
+
+
+def _drawn(data: DataConfig) -> tuple[int, ...]:
+    """How many of each there are of what code draws, in the order of their classes."""
+    return data.templates, data.offices, data.editions
 
 
 def _images(data: DataConfig) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from docdex.capture import capture, change_fields, change_margins, scan
-from docdex.preprocess import prepare
+from docdex.preprocess import cut_margins, find_head, prepare, squeeze
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -30,6 +30,9 @@ _TALL = 1.1
 """Height over width from which the square at a page's head is another view than the whole page."""
 _SEEN = 2
 """Of a page that is seen by the square at its head, so many times its width is photographed."""
+_HEAD_SCALE, _HEAD_BESIDE, _HEAD_ABOVE = 0.06, 0.03, (-0.15, 0.3)
+"""How wrong a misplaced square is: deviation of its size's logarithm, and of its place to the side, and how
+far it may be too high, as shares of its width."""
 
 
 class Batch(NamedTuple):
@@ -120,8 +123,12 @@ class Batches(Dataset[Batch]):
         page = page[: _SEEN * page.shape[1]]
         size = round(data.photo_side * page.shape[0] / page.shape[1]), data.photo_side
         if scanned:
-            return prepare(scan(page, rng, severity, size=size, keep_shape=True), side, "top")
-        return prepare(capture(page, rng, severity, size=size), side, "top")
+            page = scan(page, rng, severity, size=size, keep_shape=True)
+        else:
+            page = capture(page, rng, severity, size=size)
+        if data.misplaced and rng.random() < data.misplaced:
+            return squeeze(misplaced_head(cut_margins(page), rng), side)
+        return prepare(page, side, "top")
 
     def _of_top(self, page: NDArray[np.uint8], rng: np.random.Generator) -> bool:
         """Whether a view shows the square at the head alone: never of a page that is little else."""
@@ -140,6 +147,21 @@ class Batches(Dataset[Batch]):
     def close(self) -> None:
         """Let go of this process's session: its threads would not survive the fork of a worker."""
         self._session = None
+
+
+def misplaced_head(page: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The square at the head of a page (H, W, 3), found a little wrong: higher, lower, larger or smaller.
+
+    What is written above a slip's first line, or a line too faint to be found, moves it far more than a hand
+    that crops badly does.
+    """
+    rows, columns = find_head(page)
+    side = columns.stop - columns.start
+    wanted = side * float(np.exp(rng.normal(0, _HEAD_SCALE)))
+    above, beside = rng.uniform(*_HEAD_ABOVE), rng.normal(0, _HEAD_BESIDE)
+    top = int(np.clip(rows.start - above * side, 0, max(len(page) - wanted, 0)))
+    left = int(np.clip(columns.start + beside * side, 0, max(page.shape[1] - wanted, 0)))
+    return page[top : top + round(wanted), left : left + round(wanted)]
 
 
 class CleanVectors(Dataset[torch.Tensor]):

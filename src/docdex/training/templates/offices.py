@@ -12,11 +12,13 @@ from docdex.training.templates.parts import draw_labelled_fields, draw_letterhea
 from docdex.training.templates.sheet import invent_colour, invent_number, invent_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from docdex.training.templates.sheet import Sheet
 
 FORMS = 8
-"""Forms of an office."""
-_MOST_ROWS = 64
+"""Forms of an office, and editions of a form."""
+_MOST_ROWS = 128
 
 
 def draw_office_form(sheet: Sheet, form: int) -> int:
@@ -24,13 +26,31 @@ def draw_office_form(sheet: Sheet, form: int) -> int:
 
     form: its number. Some of what it asks its office asks in all of its forms, in the same words.
     """
-    office, own = form // FORMS, np.random.default_rng([form, 7])
-    style = _Style(sheet)
+    own = np.random.default_rng([form, 7])
+    style = _Style(sheet, (0.14, 0.26))
     y = _draw_title(sheet, own, draw_letterhead(sheet) if sheet.layout.random() < 0.6 else 18.0)
     common = float(sheet.layout.uniform(0.1, 0.6))
+    return _draw_rows(sheet, style, y, form, lambda _: own.random() < common)
+
+
+def draw_edition(sheet: Sheet, edition: int) -> int:
+    """An edition of a form, as `draw_office_form` draws a form: with the same words down to some row.
+
+    edition: its number. The print is small, as where a page has to hold all that the law wants said; it may
+    be too small to be read here, and then tells by how long its lines are.
+    """
+    own = np.random.default_rng([edition, 10])
+    style = _Style(sheet, (0.08, 0.2))
+    y = _draw_title(sheet, own, draw_letterhead(sheet) if sheet.layout.random() < 0.5 else 14.0, kept=True)
+    parts_at = float(sheet.layout.uniform(0.15, 0.85)) * sheet.height
+    common = float(sheet.layout.uniform(0.0, 0.7))
+    return _draw_rows(sheet, style, y, edition, lambda at: at < parts_at or own.random() < common)
+
+
+def _draw_rows(sheet: Sheet, style: _Style, y: float, form: int, shared: Callable[[float], bool]) -> int:
+    """What a form asks, from y on; the row at which it ends. shared: whether its office asks a row of all."""
     for row in range(_MOST_ROWS):
-        shared = own.random() < common
-        asks = np.random.default_rng([office, row, 8] if shared else [form, row, 9])
+        asks = np.random.default_rng([form // FORMS, row, 8] if shared(y) else [form, row, 9])
         # The row's own generator in place of the office's: a row is the same wherever it comes to stand.
         y = style.draw_row(replace(sheet, layout=asks, art=asks), y, row + 1)
         if y > sheet.height - 20:
@@ -41,8 +61,8 @@ def draw_office_form(sheet: Sheet, form: int) -> int:
     return sheet.height
 
 
-def _draw_title(sheet: Sheet, own: np.random.Generator, y: float) -> float:
-    """The form's number and title, in its office's places; the y below them."""
+def _draw_title(sheet: Sheet, own: np.random.Generator, y: float, *, kept: bool = False) -> float:
+    """The form's number and title, in its office's places; the y below them. kept: it ends alike in all."""
     layout, width = sheet.layout, sheet.width
     word, digits = invent_words(sheet.art, 1).title(), int(layout.integers(2, 5))
     beside, scale = layout.random() < 0.5, float(layout.uniform(1.1, 1.8))
@@ -55,8 +75,9 @@ def _draw_title(sheet: Sheet, own: np.random.Generator, y: float) -> float:
     if not beside:
         y += 30 * sheet.size * scale
     room = left + sheet.face.width(number, sheet.size * largest) + 12 if beside else 8
-    for _ in range(int(own.integers(1, 3))):
-        words = invent_words(own, int(own.integers(1, 4))).title()
+    for line in range(int((layout if kept else own).integers(1, 3))):
+        says = sheet.art if kept and line else own
+        words = invent_words(says, int(says.integers(1, 4))).title()
         taken = sheet.face.width(words, sheet.size * scale)
         sheet.printed(max(room, (width - taken) / 2) if centred else room, y, words, scale=scale, bold=bold)
         y += 36 * sheet.size * scale
@@ -70,9 +91,9 @@ def _draw_title(sheet: Sheet, own: np.random.Generator, y: float) -> float:
 class _Style:
     """How an office sets the rows of its forms: as much of `layout` and `art` is used up for each of them."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Sheet, sizes: tuple[float, float]) -> None:
         layout = sheet.layout
-        sheet.size = float(layout.uniform(0.14, 0.26))
+        sheet.size = float(layout.uniform(*sizes))
         self.step = 34 * sheet.size * float(layout.uniform(1.1, 1.6))
         self.bar = sheet.ink if layout.random() < 0.3 else invent_colour(sheet.art, 120, 240)
         self.amounts = float(layout.uniform(0.12, 0.25)) * sheet.width * (layout.random() < 0.75)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from docdex.training.templates.kinds import FORM, KINDS
-from docdex.training.templates.offices import FORMS, draw_office_form
+from docdex.training.templates.offices import FORMS, draw_edition, draw_office_form
 from docdex.training.templates.sheet import Sheet, invent_colour
 from docdex.training.templates.typefaces import PLOTTER_FACES, PRINTED_FACES, TYPEWRITERS
 
@@ -51,6 +51,18 @@ def draw_of_office(
     layout, art = (np.random.default_rng([form // FORMS, stream]) for stream in (5, 6))
     sheet = _sheet(FORM, layout, art, vary, pictures, typeset=typeset)
     return sheet.canvas[: draw_office_form(sheet, form)]
+
+
+def draw_of_editions(
+    edition: int, vary: np.random.Generator, pictures: Sequence[Pixels] = (), *, typeset: bool = False
+) -> Pixels:
+    """One filled-in copy of an edition of a form, as `draw` gives one of a template.
+
+    edition: any non-negative number; `FORMS` n to `FORMS` n + `FORMS` - 1 are of one form.
+    """
+    layout, art = (np.random.default_rng([edition // FORMS, stream]) for stream in (11, 12))
+    sheet = _sheet(FORM, layout, art, vary, pictures, typeset=typeset)
+    return sheet.canvas[: draw_edition(sheet, edition)]
 
 
 def _sheet(
