@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from docdex.preprocess import VERSION, View, cut_margins, head_square, prepare
+from docdex.preprocess import VERSION, View, cut_margins, find_head, head_square, prepare
 
 LEVEL = 2 / 255
 """One grey level in the model's range."""
@@ -262,6 +262,9 @@ def test_however_little_is_printed_the_square_at_the_head_is_of_the_page(
     assert np.shares_memory(square, page)
     assert 1 <= square.shape[1] <= width
     assert square.shape[0] == min(height, square.shape[1])
+    rows, columns = find_head(page)
+    assert np.array_equal(page[rows.start : rows.stop, columns.start : columns.stop], square)
+    assert square.shape[:2] == (rows.stop - rows.start, columns.stop - columns.start)
 
 
 def test_a_sheet_of_any_usual_shape_keeps_its_margins() -> None:

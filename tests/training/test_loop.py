@@ -295,7 +295,9 @@ def test_a_run_may_start_from_one_of_other_classes_but_not_from_none(
         Trainer(msgspec.structs.replace(config, start_from=str(tmp_path)), tmp_path / "next", say=silent)
 
 
-@pytest.mark.parametrize("more", [{"templates": 3}, {"offices": 2}, {"templates": 150}], ids=str)
+@pytest.mark.parametrize(
+    "more", [{"templates": 3}, {"offices": 2}, {"editions": 2}, {"templates": 150}], ids=str
+)
 @pytest.mark.parametrize("start", ["clean", "random"])
 def test_classes_that_are_new_start_anew_and_the_others_go_on(
     start: str, more: dict[str, int], tiny_run: Path, trained: Path, tmp_path: Path
@@ -306,7 +308,7 @@ def test_classes_that_are_new_start_anew_and_the_others_go_on(
     data = msgspec.structs.replace(config.data, **{key: getattr(config.data, key) + added})
     trainer = Trainer(msgspec.structs.replace(config, data=data, loss=loss), tmp_path / "next", say=silent)
     before = load(trained)["tables"]["centres"]
-    assert len(trainer.table) == len(before) + added * (FORMS if key == "offices" else 1)
+    assert len(trainer.table) == len(before) + added * (1 if key == "templates" else FORMS)
     assert torch.equal(trainer.centres.centres[: len(before)], before)
     new = trainer.centres.centres[len(before) :]
     assert torch.allclose(new.norm(dim=1), torch.ones(len(new)), atol=1e-4)

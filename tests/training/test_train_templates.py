@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from docdex.errors import TrainingError
-from docdex.training.templates import FORMS, draw, draw_of_office
+from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office
 from docdex.training.templates.kinds import KINDS, Kind
 from docdex.training.templates.parts import draw_paragraph
 from docdex.training.templates.sheet import Sheet
@@ -235,35 +235,74 @@ def test_without_pictures_their_places_stay_empty() -> None:
     assert not any(shows_one(template, []) for template in marked)
 
 
-def form(number: int, seed: int, typeset: bool = True) -> Pixels:
-    return draw_of_office(number, np.random.default_rng(seed), PICTURES, typeset=typeset)
+def form(number: int, seed: int, typeset: bool = True, *, editions: bool = False) -> Pixels:
+    draw_form = draw_of_editions if editions else draw_of_office
+    return draw_form(number, np.random.default_rng(seed), PICTURES, typeset=typeset)
+
+
+EITHER = pytest.mark.parametrize("editions", [False, True], ids=["office", "editions"])
 
 
 @BOTH
-def test_a_form_is_the_same_for_everybody_but_for_its_data(typeset: bool) -> None:
+@EITHER
+def test_a_form_is_the_same_for_everybody_but_for_its_data(typeset: bool, editions: bool) -> None:
     for number in range(0, 40, 3):
-        drawn = np.stack([form(number, seed, typeset) for seed in range(5)])
+        drawn = np.stack([form(number, seed, typeset, editions=editions) for seed in range(5)])
         same = (drawn == drawn[0]).all(axis=(0, 3))
-        assert np.array_equal(form(number, 0, typeset), drawn[0])
+        assert np.array_equal(form(number, 0, typeset, editions=editions), drawn[0])
         assert 0.6 < same.mean() < 1
 
 
-def test_forms_of_an_office_are_alike_and_none_is_another() -> None:
-    for office in range(12):
-        medians = [
-            np.median([form(office * FORMS + k, seed) for seed in range(5)], axis=0).astype(np.uint8)
-            for k in range(FORMS)
-        ]
+def family(number: int, editions: bool) -> list[Pixels]:
+    """The forms of an office, or editions of a form, without the data of any one person."""
+    return [
+        np.median([form(number * FORMS + k, seed, editions=editions) for seed in range(5)], axis=0).astype(
+            np.uint8
+        )
+        for k in range(FORMS)
+    ]
+
+
+@EITHER
+def test_forms_of_a_family_are_alike_and_none_is_another(editions: bool) -> None:
+    for number in range(12):
+        medians = family(number, editions)
         assert len({median.shape for median in medians}) == 1
         papers = {tuple(median[0, 0].tolist()) for median in medians}
         assert len(papers) == 1
-        for number, median in enumerate(medians):
-            copy = form(office * FORMS + number, 99)
+        for own in range(FORMS):
+            copy = form(number * FORMS + own, 99, editions=editions)
             distances = [unlike(copy, other) for other in medians]
-            assert int(np.argmin(distances)) == number
-            assert sorted(distances)[1] > 2 * unlike(copy, median)
+            assert int(np.argmin(distances)) == own
 
 
-def test_offices_are_unlike() -> None:
-    shapes = {form(office * FORMS, 0).shape for office in range(20)}
+def test_forms_of_an_office_differ_in_more_than_whose_data_they_show_and_editions_in_less() -> None:
+    def parted(editions: bool) -> NDArray[np.float64]:
+        """How much further a copy is from the next form than from its own, by family."""
+        ratios = []
+        for number in range(12):
+            medians = family(number, editions)
+            copy = form(number * FORMS, 99, editions=editions)
+            ratios.append(min(unlike(copy, other) for other in medians[1:]) / unlike(copy, medians[0]))
+        return np.array(ratios)
+
+    offices, editions = parted(False), parted(True)
+    assert (offices > 2).all()
+    assert np.median(editions) < np.median(offices)
+
+
+def test_editions_of_a_form_begin_alike_and_do_not_end_so() -> None:
+    for number in range(12):
+        medians = family(number, True)
+        height = len(medians[0])
+        differs = [np.flatnonzero((median != medians[0]).any(axis=(1, 2))) for median in medians[1:]]
+        # The title is at the head, and each has its own.
+        body = [rows[rows > 0.3 * height] for rows in differs]
+        assert all(len(rows) for rows in body)
+        assert any(rows[-1] > 0.6 * height for rows in body)
+
+
+@EITHER
+def test_families_are_unlike(editions: bool) -> None:
+    shapes = {form(number * FORMS, 0, editions=editions).shape for number in range(20)}
     assert len(shapes) > 8

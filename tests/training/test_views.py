@@ -9,15 +9,17 @@ pytest.importorskip("torch", reason="needs the extra train")
 
 import msgspec
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from docdex.preprocess import View, prepare
+from docdex.preprocess import View, find_head, prepare
 from docdex.training.backbones import build_trunk
 from docdex.training.classes import ClassTable
 from docdex.training.config import ModelConfig, read_config
 from docdex.training.export import to_onnx
-from docdex.training.views import Batches, CleanVectors
+from docdex.training.views import Batches, CleanVectors, misplaced_head
 
 Pixels = NDArray[np.uint8]
 
@@ -143,6 +145,44 @@ def test_each_view_of_a_high_page_is_of_one_kind_by_chance(
     assert 8 < shown.count("top") < 32
     assert seen(batches, page, ["top"], monkeypatch) == ["top"] * 40
     assert seen(batches, page, ["whole"], monkeypatch) == ["whole"] * 40
+
+
+def test_as_many_heads_are_misplaced_as_the_config_says(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = np.random.default_rng(0).integers(0, 256, (200, 90, 3), dtype=np.uint8)
+    for share, least, most in ((0.0, 0, 0), (0.5, 10, 30), (1.0, 40, 40)):
+        data = msgspec.structs.replace(batches.config.data, misplaced=share)
+        batches.config = msgspec.structs.replace(batches.config, data=data)
+        # What is cut on purpose is not prepared: preparing would put it right again.
+        assert least <= 40 - len(seen(batches, page, ["top"], monkeypatch)) <= most
+
+
+def test_a_misplaced_head_is_mostly_that_of_the_page() -> None:
+    page = np.zeros((500, 240, 3), dtype=np.uint8)
+    page[..., 0], page[..., 1] = np.arange(500)[:, None] // 2, np.arange(240)
+    rows, columns = find_head(page[:500])
+    assert (rows.start, columns) == (0, slice(0, 240))
+    firsts, sizes = [], []
+    for seed in range(300):
+        square = misplaced_head(page, np.random.default_rng(seed))
+        assert abs(square.shape[0] - square.shape[1]) <= 1 or square.shape[1] == 240
+        firsts.append(2 * int(square[0, 0, 0]))
+        sizes.append(len(square))
+    # Nothing is above this page's head: its square may only be too low, by 0.15 of the width.
+    assert firsts.count(0) > 150
+    assert 25 < max(firsts) <= 36
+    assert 200 < min(sizes) < 235
+    assert 245 < max(sizes) < 300
+
+
+@settings(max_examples=60, deadline=None)
+@given(height=st.integers(1, 300), width=st.integers(1, 120), seed=st.integers(0, 99))
+def test_of_a_page_of_any_shape_some_misplaced_head_is_left(height: int, width: int, seed: int) -> None:
+    page = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    square = misplaced_head(page, np.random.default_rng(seed))
+    assert square.size
+    assert np.shares_memory(square, page)
 
 
 def test_a_page_that_is_its_own_top_is_seen_whole(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
