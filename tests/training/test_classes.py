@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from docdex.errors import TrainingError
-from docdex.training.classes import ClassTable, expand, one_of_24
+from docdex.training.classes import ClassTable, drawn_counts, expand, one_of_24
 from docdex.training.config import DataConfig, SourceConfig, read_config
-from docdex.training.templates import draw, draw_of_editions, draw_of_office
+from docdex.training.templates import draw, draw_of_editions, draw_of_office, draw_of_shop
 
 
 def silent(_: str) -> None:
@@ -222,22 +222,25 @@ def test_a_template_is_filled_in_anew_each_time_and_by_its_own_number(tiny_run: 
     assert not np.array_equal(first[:20], classes.page(25, np.random.default_rng(0))[:20])
 
 
-def test_offices_and_editions_come_behind_the_templates_and_share_their_views(tmp_path: Path) -> None:
+def test_offices_editions_and_shops_come_behind_the_templates_and_share_their_views(tmp_path: Path) -> None:
     sources = (SourceConfig(str(folder_of(tmp_path / "a", 4)), classes="one"),)
-    data = DataConfig(sources, templates=5, offices=2, editions=1, template_share=0.5)
+    data = DataConfig(sources, templates=5, offices=2, editions=1, shops=3, template_share=0.5)
     classes = ClassTable.build(data, silent)
-    assert (len(classes), classes.templates, classes.offices, classes.drawn) == (33, 5, 2, 29)
-    assert classes.probabilities(np.arange(4, 33)) == pytest.approx(0.5 / 29)
+    assert (len(classes), classes.drawn) == (36, 32)
+    assert drawn_counts(data) == (5, 16, 8, 3)
+    assert classes.probabilities(np.arange(4, 36)) == pytest.approx(0.5 / 32)
     for number, drawn in (
         (8, draw(4, np.random.default_rng(1))),
         (9, draw_of_office(0, np.random.default_rng(1))),
         (24, draw_of_office(15, np.random.default_rng(1))),
         (25, draw_of_editions(0, np.random.default_rng(1))),
         (32, draw_of_editions(7, np.random.default_rng(1))),
+        (33, draw_of_shop(0, np.random.default_rng(1))),
+        (35, draw_of_shop(2, np.random.default_rng(1))),
     ):
         assert np.array_equal(classes.page(number, np.random.default_rng(1)), drawn)
     with pytest.raises(IndexError):
-        classes.page(33, np.random.default_rng(1))
+        classes.page(36, np.random.default_rng(1))
 
 
 def test_a_source_is_drawn_as_often_as_its_weight_says(tmp_path: Path) -> None:

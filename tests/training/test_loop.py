@@ -308,7 +308,7 @@ def test_classes_that_are_new_start_anew_and_the_others_go_on(
     data = msgspec.structs.replace(config.data, **{key: getattr(config.data, key) + added})
     trainer = Trainer(msgspec.structs.replace(config, data=data, loss=loss), tmp_path / "next", say=silent)
     before = load(trained)["tables"]["centres"]
-    assert len(trainer.table) == len(before) + added * (1 if key == "templates" else FORMS)
+    assert len(trainer.table) == len(before) + added * (FORMS if key in {"offices", "editions"} else 1)
     assert torch.equal(trainer.centres.centres[: len(before)], before)
     new = trainer.centres.centres[len(before) :]
     assert torch.allclose(new.norm(dim=1), torch.ones(len(new)), atol=1e-4)

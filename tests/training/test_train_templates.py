@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from docdex.errors import TrainingError
-from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office
+from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office, draw_of_shop
 from docdex.training.templates.kinds import KINDS, Kind
 from docdex.training.templates.parts import draw_paragraph
 from docdex.training.templates.sheet import Sheet
@@ -306,3 +306,25 @@ def test_editions_of_a_form_begin_alike_and_do_not_end_so() -> None:
 def test_families_are_unlike(editions: bool) -> None:
     shapes = {form(number * FORMS, 0, editions=editions).shape for number in range(20)}
     assert len(shapes) > 8
+
+
+@BOTH
+def test_a_shop_prints_slips_of_any_length_under_one_head(typeset: bool) -> None:
+    lengths = set()
+    for shop in range(20):
+        slips = [
+            draw_of_shop(shop, np.random.default_rng(seed), PICTURES, typeset=typeset) for seed in range(5)
+        ]
+        again = draw_of_shop(shop, np.random.default_rng(0), PICTURES, typeset=typeset)
+        assert np.array_equal(slips[0], again)
+        assert len({slip.shape[1] for slip in slips}) == 1
+        lengths |= {len(slip) for slip in slips}
+    assert len(lengths) > 40
+
+
+def test_half_of_the_pairs_of_shops_have_one_till() -> None:
+    widths = [draw_of_shop(shop, np.random.default_rng(0)).shape[1] for shop in range(200)]
+    of_pairs = sum(widths[shop] == widths[shop + 1] for shop in range(0, 200, 2))
+    of_others = sum(widths[shop] == widths[shop + 1] for shop in range(1, 199, 2))
+    assert 35 < of_pairs < 65
+    assert of_others < 10

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from docdex.images import Page, iter_pages
 from docdex.training.data import Broken, Scan, shrink
 from docdex.training.files import FileList
 from docdex.training.pages import Pages
-from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office
+from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office, draw_of_shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,15 @@ def expand(path: str) -> Path:
     if "$" in filled:
         raise TrainingError(f"{path}: set the environment variable it names.")
     return Path(filled)
+
+
+class Drawer(Protocol):
+    """Draws a filled-in copy of a class, (H, W, 3) uint8 RGB."""
+
+    def __call__(
+        self, number: int, vary: np.random.Generator, pictures: Sequence[Pixels], /, *, typeset: bool
+    ) -> Pixels:
+        """number: among the classes of its kind. vary: whose data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,11 +103,11 @@ class Block:
 
 
 class ClassTable:
-    """All C classes of a run: source by source, templates, then office by office and form by form.
+    """All C classes of a run: those of each source, then what code draws, kind by kind.
 
-    blocks: the sources' classes. pages: their images; pictures: for the templates, (H, W, 3) uint8 RGB in
-    memory. templates, offices: how many there are. drawn: classes that code draws, forms' editions too.
-    typeset: these in real typefaces. shares: of all draws, one a block and the last what code draws.
+    blocks: the sources' classes. pages: their images; pictures: for what is drawn, (H, W, 3) uint8 RGB in
+    memory. drawn: how many classes code draws, of which the first are the templates. typeset: these in real
+    typefaces. shares: of all draws, one a block and the last what code draws.
     broken: what was left out. digests: (P, 32) uint8, one a page.
     """
 
@@ -108,17 +117,15 @@ class ClassTable:
         blocks: Sequence[Block],
         pages: Pages,
         pictures: list[Pixels],
-        templates: int,
-        offices: int,
-        editions: int,
+        drawn: Sequence[tuple[int, Drawer]],
         typeset: bool,
         shares: Sequence[float],
         broken: tuple[Broken, ...],
         digests: NDArray[np.uint8],
     ) -> None:
-        self.blocks, self.pages, self.pictures, self.templates = tuple(blocks), pages, pictures, templates
-        self.offices, self.typeset = offices, typeset
-        self.drawn = templates + FORMS * (offices + editions)
+        self.blocks, self.pages, self.pictures = tuple(blocks), pages, pictures
+        self.drawn, self.typeset = sum(count for count, _ in drawn), typeset
+        self._drawers = tuple(drawn)
         self.broken, self.digests = broken, digests
         self.shares = np.array(shares, dtype=np.float64)
         self._counts = np.array([*(block.count for block in blocks), self.drawn], dtype=np.int64)
@@ -166,16 +173,15 @@ class ClassTable:
         broken = tuple(item for scan in scans for item in scan.broken)
         _tell(pages, broken, digests, say, run)
         weights = [source.weight * block.count for source, block in zip(config.sources, blocks, strict=True)]
-        drawn = config.template_share if config.templates or config.offices or config.editions else 0.0
+        drawn = _drawn(config)
+        share = config.template_share if any(count for count, _ in drawn) else 0.0
         table = cls(
             blocks=blocks,
             pages=pages,
             pictures=_read_pictures(expand(config.pictures)) if config.pictures else [],
-            templates=config.templates,
-            offices=config.offices,
-            editions=config.editions,
+            drawn=drawn,
             typeset=config.typeset,
-            shares=[*((1 - drawn) * weight / sum(weights) for weight in weights), drawn],
+            shares=[*((1 - share) * weight / sum(weights) for weight in weights), share],
             broken=broken,
             digests=digests,
         )
@@ -205,14 +211,9 @@ class ClassTable:
         """
         if not 0 <= number < len(self):
             raise IndexError(f"class {number} of {len(self)}")
-        template = number - (len(self) - self.drawn)
-        edition = template - self.templates - FORMS * self.offices
-        if edition >= 0:
-            return draw_of_editions(edition, rng, self.pictures, typeset=self.typeset)
-        if template >= self.templates:
-            return draw_of_office(template - self.templates, rng, self.pictures, typeset=self.typeset)
-        if template >= 0:
-            return draw(template, rng, self.pictures, typeset=self.typeset)
+        among_drawn = number - (len(self) - self.drawn)
+        if among_drawn >= 0:
+            return self._draw(among_drawn, rng)
         which = int(np.searchsorted(self._firsts, number, side="right")) - 1
         block = self.blocks[which]
         index, variant = block.choose(number - int(self._firsts[which]), rng)
@@ -224,6 +225,29 @@ class ClassTable:
             return make_twin(page, self.pages[int(fixed.integers(len(self.pages)))], fixed)
         # By the page's number, so that all three turns are seen: one class each would be two more a page.
         return np.rot90(page, 1 + index % 3) if variant else page
+
+    def _draw(self, number: int, rng: np.random.Generator) -> Pixels:
+        """A copy of a class that code draws, by its number among these."""
+        for count, draw_one in self._drawers:
+            if number < count:
+                return draw_one(number, rng, self.pictures, typeset=self.typeset)
+            number -= count
+        raise IndexError(number)
+
+
+def drawn_counts(config: DataConfig) -> tuple[int, ...]:
+    """How many classes of each kind code draws, in their order."""
+    return tuple(count for count, _ in _drawn(config))
+
+
+def _drawn(config: DataConfig) -> tuple[tuple[int, Drawer], ...]:
+    # What comes last can be added to a run that goes on: the classes before it keep their numbers.
+    return (
+        (config.templates, draw),
+        (FORMS * config.offices, draw_of_office),
+        (FORMS * config.editions, draw_of_editions),
+        (config.shops, draw_of_shop),
+    )
 
 
 def one_of_24(page: Pixels, variant: int) -> Pixels:

@@ -69,8 +69,9 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     share: of each source's files, evenly spaced in their order; a pack is one file. templates: how many.
     offices: how many, with eight forms each that share a letterhead and a style. editions: forms of which
-    there are eight that begin alike. template_share: of all views, those of what code draws. typeset: these
-    are set in real typefaces, not in OpenCV's plotter fonts. pictures: folder for their logos and portraits,
+    there are eight that begin alike. shops: slips of so many, beside those among the templates.
+    template_share: of all views, those of what code draws. typeset: these are set in real typefaces, not in
+    OpenCV's plotter fonts. pictures: folder for their logos and portraits,
     one of the sources or any other. fields: share of views whose contents are changed. margins: share of
     views whose blank margins are. misplaced: share of the squares at a page's head that are cut a little
     wrong. scans: share of views that are scanned; the others are photographed. severity: of either, drawn
@@ -85,6 +86,7 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     templates: Annotated[int, Meta(ge=0)] = 12_000
     offices: Annotated[int, Meta(ge=0)] = 0
     editions: Annotated[int, Meta(ge=0)] = 0
+    shops: Annotated[int, Meta(ge=0)] = 0
     typeset: bool = False
     template_share: Share = 0.4
     pictures: str | None = None

@@ -14,7 +14,7 @@ from docdex.errors import TrainingError
 from docdex.models import golden_page
 from docdex.preprocess import VERSION, prepare
 from docdex.training.checkpoint import class_count, load, load_centres
-from docdex.training.classes import expand
+from docdex.training.classes import drawn_counts, expand
 from docdex.training.config import DataConfig, ModelConfig, restore_config
 from docdex.training.heads import GRID_KINDS, resize_head
 from docdex.training.network import EmbeddingNetwork
@@ -88,14 +88,9 @@ def _begins_with(data: DataConfig, before: DataConfig) -> bool:
     """Whether the classes of `data` are those of `before`, and perhaps more drawn ones behind them."""
     if _images(data) != _images(before):
         return False
-    now, then = _drawn(data), _drawn(before)
+    now, then = drawn_counts(data), drawn_counts(before)
     differs = next((index for index in range(len(now)) if now[index] != then[index]), None)
     return differs is None or (now[differs] > then[differs] and not any(then[differs + 1 :]))
-
-
-def _drawn(data: DataConfig) -> tuple[int, ...]:
-    """How many of each there are of what code draws, in the order of their classes."""
-    return data.templates, data.offices, data.editions
 
 
 def _images(data: DataConfig) -> tuple[object, ...]:

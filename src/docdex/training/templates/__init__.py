@@ -8,6 +8,6 @@ and what a form asks is its own; editions of one form have less of their own.
 """
 
 from docdex.training.templates.offices import FORMS
-from docdex.training.templates.template import draw, draw_of_editions, draw_of_office
+from docdex.training.templates.template import draw, draw_of_editions, draw_of_office, draw_of_shop
 
-__all__ = ["FORMS", "draw", "draw_of_editions", "draw_of_office"]
+__all__ = ["FORMS", "draw", "draw_of_editions", "draw_of_office", "draw_of_shop"]

@@ -224,10 +224,11 @@ class Kind:
 
 
 FORM = Kind(_form, _portrait_shape, share=0.27, typewritten=0.1, prints_values=0.3)
+SLIP = Kind(_receipt, _receipt_shape, share=0.25, typewritten=0.75, prints_values=1.0, typeset=draw_slip)
 KINDS = (
     FORM,
     Kind(_invoice, _portrait_shape, share=0.23, typewritten=0.15, prints_values=0.85),
-    Kind(_receipt, _receipt_shape, share=0.25, typewritten=0.75, prints_values=1.0, typeset=draw_slip),
+    SLIP,
     Kind(_card, _card_shape, share=0.17, typewritten=0.05, prints_values=0.8),
     Kind(_letter, _portrait_shape, share=0.08, typewritten=0.1, prints_values=0.8),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from docdex.training.templates.kinds import FORM, KINDS
+from docdex.training.templates.kinds import FORM, KINDS, SLIP
 from docdex.training.templates.offices import FORMS, draw_edition, draw_office_form
 from docdex.training.templates.sheet import Sheet, invent_colour
 from docdex.training.templates.typefaces import PLOTTER_FACES, PRINTED_FACES, TYPEWRITERS
@@ -32,13 +32,20 @@ def draw(
     typeset: in real typefaces, a person's data mostly in that of the rest; else in OpenCV's plotter fonts.
     Raises TrainingError for a typeface that is not installed.
     """
-    art = np.random.default_rng([template, 1])
-    twin = np.random.default_rng([template // 2, 2]).random() < 0.5
-    layout = np.random.default_rng([template // 2 if twin else template, 3, int(twin)])
+    layout, art = _of_pairs(template, (3, 1, 2))
     kind = KINDS[int(layout.choice(len(KINDS), p=[kind.share for kind in KINDS]))]
-    sheet = _sheet(kind, layout, art, vary, pictures, typeset=typeset)
-    draw_kind = kind.typeset if typeset and kind.typeset else kind.draw
-    return sheet.canvas[: draw_kind(sheet)]
+    return _draw(kind, _sheet(kind, layout, art, vary, pictures, typeset=typeset), typeset=typeset)
+
+
+def draw_of_shop(
+    shop: int, vary: np.random.Generator, pictures: Sequence[Pixels] = (), *, typeset: bool = False
+) -> Pixels:
+    """One slip of a shop, as `draw` gives one of a template.
+
+    shop: any non-negative number; in half of the cases 2 n and 2 n + 1 have the same till.
+    """
+    layout, art = _of_pairs(shop, (15, 13, 14))
+    return _draw(SLIP, _sheet(SLIP, layout, art, vary, pictures, typeset=typeset), typeset=typeset)
 
 
 def draw_of_office(
@@ -63,6 +70,19 @@ def draw_of_editions(
     layout, art = (np.random.default_rng([edition // FORMS, stream]) for stream in (11, 12))
     sheet = _sheet(FORM, layout, art, vary, pictures, typeset=typeset)
     return sheet.canvas[: draw_edition(sheet, edition)]
+
+
+def _of_pairs(number: int, streams: tuple[int, int, int]) -> tuple[np.random.Generator, np.random.Generator]:
+    """Generators of layout and art, of these streams: half of all pairs of numbers share their layout."""
+    of_layout, of_art, of_pair = streams
+    twin = np.random.default_rng([number // 2, of_pair]).random() < 0.5
+    layout = np.random.default_rng([number // 2 if twin else number, of_layout, int(twin)])
+    return layout, np.random.default_rng([number, of_art])
+
+
+def _draw(kind: Kind, sheet: Sheet, *, typeset: bool) -> Pixels:
+    draw_kind = kind.typeset if typeset and kind.typeset else kind.draw
+    return sheet.canvas[: draw_kind(sheet)]
 
 
 def _sheet(
