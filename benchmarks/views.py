@@ -97,7 +97,7 @@ def measure(
     photo_side = DataConfig(()).photo_side
     size = (photo_side, photo_side)
     classes = [int(number) for number in table.draw((np.arange(views) + 0.5) / views)]
-    images = [number for number in classes if number < len(table) - table.templates]
+    images = [number for number in classes if number < len(table) - table.drawn]
     times: dict[str, list[float]] = {}
     for round_ in range(rounds + 1):
         rngs = [np.random.default_rng([round_, place]) for place in range(views)]
