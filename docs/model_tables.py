@@ -32,18 +32,26 @@ def write_published() -> str:
     missing = "*Not measured yet: `docdex evaluate` with these models writes `results/benchmark.json`.*"
     if not BENCHMARK.exists():
         return missing
-    from docdex.evaluation import markdown_table, read_results, standing_table
+    from docdex.evaluation import lead_table, markdown_table, read_results, standing_table
 
     results = [result for result in read_results(BENCHMARK) if result.peer.startswith("docdex:")]
     published = [result for result in results if result.peer.startswith(_PUBLISHED)]
     ours = [result for result in results if result not in published]
     if not published or not ours:
         return missing
-    return f"""{markdown_table([*ours, *published], "trained")}
-
-Against the best of the published generations in each figure; *apart* where the 95 % intervals do not touch:
-
-{standing_table(ours, published)}"""
+    parts = [
+        markdown_table([*ours, *published], "trained"),
+        "Against the best of the published generations in each figure; *apart* where the 95 % intervals do "
+        "not touch:",
+        standing_table(ours, published),
+    ]
+    if any(result.lead for result in ours):
+        parts += [
+            "How far each is ahead, with the interval of the difference, for which the same types are drawn "
+            "for both:",
+            lead_table(results),
+        ]
+    return "\n\n".join(parts)
 
 
 def default_passport() -> models.Passport | None:

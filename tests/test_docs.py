@@ -24,7 +24,7 @@ import pytest
 
 import docdex
 from docdex import errors, models
-from docdex.evaluation import read_results, write_results
+from docdex.evaluation import Lead, read_results, write_results
 from fakes import TINY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,13 +161,20 @@ def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
     assert "Not measured yet" in tables.write_published()
 
     def named(**peers: str) -> None:
-        results = [msgspec.structs.replace(measured[of], peer=f"docdex:{name}") for name, of in peers.items()]
+        results = [
+            msgspec.structs.replace(
+                measured[of],
+                peer=f"docdex:{name}",
+                lead=None if name == "published_1" else Lead("docdex:published_1", measured[of].intervals),
+            )
+            for name, of in peers.items()
+        ]
         write_results([*results, measured["phash"]], tables.BENCHMARK)
 
     named(base="docdex:base")
     assert "Not measured yet" in tables.write_published()
     named(base="docdex:base", published_1="phash", published_2="thumbnail")
-    figures, _, standing = tables.write_published().split("\n\n")
+    figures, _, standing, _, leads = tables.write_published().split("\n\n")
     assert [line.split("`")[1] for line in figures.splitlines()[2:]] == [
         "docdex:base",
         "docdex:published_1",
@@ -175,6 +182,8 @@ def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
     ]
     assert standing.splitlines()[2].startswith("| `docdex:base` | ahead, apart |")
     assert len(standing.splitlines()) == 3
+    assert [line.split("`")[1] for line in leads.splitlines()[2:]] == ["docdex:base", "docdex:published_2"]
+    assert leads.splitlines()[2].startswith("| `docdex:base` over `docdex:published_1` | +0.")
 
 
 def test_generated_parts_are_current() -> None:

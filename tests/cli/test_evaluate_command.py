@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from running import Draw, Run
 
-from docdex.evaluation import markdown_table, read_results
+from docdex.evaluation import lead_table, markdown_table, read_results
 
 # PNG in a file called .jpg would be read as well; the benchmark finds its pictures by that ending.
 
@@ -31,6 +31,15 @@ def test_results_are_printed_and_written_where_asked(run: Run, benchmark: str, t
     assert said == markdown_table(results) + "\n"
     lines = run("evaluate --json", benchmark, *peers).stdout.splitlines()
     assert [json.loads(line)["peer"] for line in lines] == ["docdex:tiny", "phash"]
+
+
+def test_a_lead_over_one_of_them_is_told_below_the_table(run: Run, benchmark: str) -> None:
+    peers = ["--peer", "phash", "--peer", "thumbnail"]
+    said = run("evaluate", benchmark, *peers, "--against", "phash", "-o", "mine.json").stdout
+    results = read_results(Path("mine.json"))
+    assert said == f"{markdown_table(results)}\n\n{lead_table(results)}\n"
+    assert "| `thumbnail` over `phash` |" in said
+    assert "(invalid-setting)" in run("evaluate --against hog", benchmark, *peers, code=2).stderr
 
 
 def test_some_peers_alone_overwrite_no_results(run: Run, benchmark: str, tmp_path: Path) -> None:

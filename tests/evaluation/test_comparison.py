@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from docdex import models
 from docdex.embedder import ROTATIONS
-from docdex.errors import DamagedSource, EmptySource
+from docdex.errors import DamagedSource, EmptySource, InvalidSetting
 from docdex.evaluation import TrainingCost, evaluate
 from docdex.evaluation.comparison import compare, embed_benchmark, match_benchmark, measure_peers
-from docdex.evaluation.intervals import Resampling
 from docdex.evaluation.measurement import measure_vectors
 from docdex.evaluation.peers import Matcher, open_peer, unit_length
 from docdex.evaluation.protocol import (
@@ -28,6 +27,7 @@ from docdex.evaluation.protocol import (
     rank1_table,
     search_cost_table,
 )
+from docdex.evaluation.replicates import Resampling
 
 
 @pytest.fixture
@@ -121,6 +121,24 @@ def test_a_set_of_one_type_has_no_pairs_to_tell_apart(benchmark_root: Path) -> N
 def test_peers_asked_together_answer_as_alone(benchmark_root: Path) -> None:
     together = evaluate(benchmark_root, ["phash", "thumbnail"])
     assert together == [*evaluate(benchmark_root, ["phash"]), *evaluate(benchmark_root, ["thumbnail"])]
+
+
+def test_others_are_compared_with_the_one_that_was_named(benchmark_root: Path) -> None:
+    phash, thumbnail = evaluate(benchmark_root, ["phash", "thumbnail"], against="thumbnail")
+    assert thumbnail.lead is None
+    assert phash.lead is not None
+    assert phash.lead.over == "thumbnail"
+    assert phash.intervals is not None
+    assert phash.lead.intervals.rank1["flat"].keys() == phash.intervals.rank1["flat"].keys()
+    alone = [msgspec.structs.replace(phash, lead=None), thumbnail]
+    assert alone == evaluate(benchmark_root, ["phash", "thumbnail"])
+
+
+def test_a_peer_that_is_not_measured_cannot_be_compared_with(benchmark_root: Path) -> None:
+    with pytest.raises(
+        InvalidSetting, match="Cannot compare with sift, which is not measured; what is: phash"
+    ):
+        evaluate(benchmark_root, ["phash"], against="sift")
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docdex.evaluation import intervals
-from docdex.evaluation.intervals import Resampling
-from docdex.evaluation.measurement import measure_vectors
+from docdex.evaluation import replicates
+from docdex.evaluation.intervals import bounds_of as intervals_of
+from docdex.evaluation.intervals import differences
+from docdex.evaluation.measurement import Measurement, measure_vectors
 from docdex.evaluation.peers import unit_length
 from docdex.evaluation.protocol import CAPTURES, Benchmark, Instance
+from docdex.evaluation.replicates import Resampling
 from docdex.evaluation.results import Intervals, PeerResult
 
 
@@ -30,16 +32,26 @@ def benchmark_of(types: dict[str, int], pages: int = 4, strangers: int = 30) -> 
 
 
 def measured(benchmark: Benchmark, seed: int = 0, noise: float = 0.35) -> PeerResult:
-    """Of vectors that lie about their type's, some types wider than others; orientations alike."""
+    return measurement(benchmark, seed, noise).result
+
+
+def measurement(benchmark: Benchmark, seed: int = 0, noise: float = 0.35, lost: float = 0.0) -> Measurement:
+    """Of vectors that lie about their type's, some types wider than others; orientations alike.
+
+    lost: share of flat pages of which each gets another type's vector, the same pages for the same seed.
+    """
     rng = np.random.default_rng(seed)
     kinds, codes = np.unique(benchmark.types(), return_inverse=True)
     centres = rng.standard_normal((len(kinds), 8))
     widths = rng.random(len(kinds)) * 2 * noise * 3
     spread = rng.standard_normal((len(codes), 8)) * widths[codes, None]
     spread[benchmark.types() == ""] *= 4
-    vectors = unit_length((centres[codes] + spread).astype(np.float32))
+    flat = np.array([instance.capture == "flat" for instance in benchmark.instances])
+    astray = flat & (rng.random(len(codes)) < lost)
+    shown = np.where(astray, (codes + 1) % len(kinds), codes)
+    vectors = unit_length((centres[shown] + spread).astype(np.float32))
     turned = np.repeat(vectors[:, None], 4, axis=1)
-    return measure_vectors(Resampling(benchmark), "made", turned).result
+    return measure_vectors(Resampling(benchmark), "made", turned)
 
 
 def bounds_of(result: PeerResult) -> Intervals:
@@ -76,7 +88,7 @@ def test_more_types_narrow_an_interval_and_more_pages_of_them_hardly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Pairs are not what this is about.
-    monkeypatch.setattr(intervals, "MOST_PAIRS", 0)
+    monkeypatch.setattr(replicates, "MOST_PAIRS", 0)
 
     def width(types: int, pages: int) -> float:
         widths = []
@@ -144,8 +156,40 @@ def test_two_runs_have_the_same_intervals() -> None:
 
 
 def test_too_many_pairs_have_figures_but_no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intervals, "MOST_PAIRS", 10)
+    monkeypatch.setattr(replicates, "MOST_PAIRS", 10)
     result = measured(benchmark_of({"a": 5}))
     assert bounds_of(result).pairs == {}
     assert result.pairs["flat"]["all"].auroc is not None
     assert bounds_of(result).rank1["flat"]["mean"] is not None
+
+
+def test_a_peer_is_not_ahead_of_itself() -> None:
+    one = measurement(benchmark_of({"a": 6, "lonely": 1}))
+    bounds = intervals_of(differences(one.replicates, one.replicates))
+    mine = bounds_of(one.result)
+    assert bounds.rank1["flat"] == {"a": (0, 0), "lonely": None, "mean": (0, 0)}
+    assert set(bounds.dir["stress"].values()) == set(bounds.oscr.values()) == {(0, 0)}
+    assert bounds.pairs["flat"].keys() == mine.pairs["flat"].keys()
+    assert bounds.pairs["flat"]["lonely"].auroc is None
+    assert bounds.pairs["flat"]["all"].auroc == (0, 0)
+
+
+def test_a_small_lead_on_the_same_types_is_certain_where_intervals_touch() -> None:
+    benchmark = benchmark_of({"a": 30})
+    best, worse = measurement(benchmark, noise=0.2), measurement(benchmark, noise=0.2, lost=0.1)
+    one, other = (bounds_of(of.result).rank1["flat"]["mean"] or (0, 0) for of in (best, worse))
+    lead = intervals_of(differences(best.replicates, worse.replicates)).rank1["flat"]["mean"] or (0, 0)
+    assert one[0] < other[1]
+    assert 0 < lead[0] < lead[1] < other[1] - other[0]
+    behind = intervals_of(differences(worse.replicates, best.replicates)).rank1["flat"]["mean"]
+    assert behind == pytest.approx((-lead[1], -lead[0]), abs=2e-6)
+
+
+def test_a_difference_is_told_only_of_what_both_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = benchmark_of({"a": 5})
+    whole = measurement(benchmark)
+    monkeypatch.setattr(replicates, "MOST_PAIRS", 10)
+    without_pairs = measurement(benchmark)
+    bounds = intervals_of(differences(whole.replicates, without_pairs.replicates))
+    assert bounds.pairs == {}
+    assert bounds.rank1["flat"]["mean"] == (0, 0)

@@ -11,10 +11,11 @@ from docdex.evaluation import (
     PeerResult,
     TrainingCost,
     TurnedResult,
+    lead_table,
     markdown_table,
     standing_table,
 )
-from docdex.evaluation.results import Intervals, PairIntervals, TurnedIntervals
+from docdex.evaluation.results import Intervals, Lead, PairIntervals, TurnedIntervals
 
 
 @pytest.fixture
@@ -231,3 +232,17 @@ def test_ahead_is_told_from_ahead_with_intervals_that_do_not_touch(
     heads, _, row = cells(standing_table([ours], [others[1], with_rank1(result(), None, None), others[0]]))
     assert dict(zip(heads, row, strict=True))["rank-1 flat"] == standing
     assert set(row[2:]) == {"–"}
+
+
+def test_a_lead_shows_its_sign_and_its_own_interval(result: Callable[..., PeerResult]) -> None:
+    other = with_rank1(result("docdex:other"), 0.90, (0.85, 0.95))
+    ahead = with_rank1(result("docdex:one"), 0.92, (0.87, 0.97))
+    difference = with_rank1(result(), 0.0, (-0.004, 0.0385)).intervals
+    assert difference is not None
+    ahead = msgspec.structs.replace(ahead, lead=Lead("docdex:other", difference))
+    heads, _, *rows = cells(lead_table([ahead, other]))
+    assert heads[:3] == ["lead", "rank-1 flat", "rank-1 stress"]
+    assert [row[:3] for row in rows] == [
+        ["`docdex:one` over `docdex:other`", "+0.020 (-0.004 to +0.038)", "–"]
+    ]
+    assert len(cells(lead_table([ahead]))) == 2

@@ -12,7 +12,7 @@ from docdex.cli.command import Command
 from docdex.cli.options import json_option
 from docdex.cli.terminal import print_json, print_line, progress
 from docdex.evaluation import evaluate as measure
-from docdex.evaluation import markdown_table, write_results
+from docdex.evaluation import lead_table, markdown_table, write_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,11 @@ _RESULTS = Path("results", "benchmark.json")
     help="Measure this one; may be repeated: docdex:base (a packaged model), docdex:PATH (any other), or a "
     "baseline: phash, thumbnail, hog, lite0-grid, lite0-cells-pca, sift, minilm-ocr.  [default: packaged "
     "models, and the baselines but the last two, which take minutes]",
+)
+@click.option(
+    "--against",
+    metavar="NAME",
+    help="Tell how far each other one is ahead of this one of them, with intervals of the difference.",
 )
 @click.option(
     "--train",
@@ -61,6 +66,7 @@ def evaluate(
     *,
     folder: Path,
     peers: tuple[str, ...],
+    against: str | None,
     train: Path | None,
     cache: Path | None,
     report: Path | None,
@@ -81,7 +87,9 @@ def evaluate(
     """
     target = output or (None if peers else _RESULTS)
     with _writing(report or cache), progress("Measuring") as show:
-        results = measure(folder, peers, train=train, cache=cache, report=report, progress=show)
+        results = measure(
+            folder, peers, against=against, train=train, cache=cache, report=report, progress=show
+        )
     if target is not None:
         with _writing(target):
             write_results(results, target)
@@ -89,7 +97,10 @@ def evaluate(
         for result in results:
             print_json(result)
         return
-    for line in markdown_table(results).splitlines():
+    tables = (
+        [markdown_table(results)] if against is None else [markdown_table(results), "", lead_table(results)]
+    )
+    for line in "\n".join(tables).splitlines():
         print_line(line)
 
 

@@ -2,9 +2,10 @@
 
 from docdex.evaluation.comparison import evaluate
 from docdex.evaluation.peers import cheap_peer_names, peer_names
-from docdex.evaluation.report import markdown_table, standing_table
+from docdex.evaluation.report import lead_table, markdown_table, standing_table
 from docdex.evaluation.results import (
     Intervals,
+    Lead,
     PairResult,
     PeerResult,
     TrainingCost,
@@ -16,12 +17,14 @@ from docdex.evaluation.thresholds import threshold_table
 
 __all__ = [
     "Intervals",
+    "Lead",
     "PairResult",
     "PeerResult",
     "TrainingCost",
     "TurnedResult",
     "cheap_peer_names",
     "evaluate",
+    "lead_table",
     "markdown_table",
     "peer_names",
     "read_results",

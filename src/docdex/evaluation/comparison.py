@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from docdex.embedder import ROTATIONS
+from docdex.errors import InvalidSetting
 from docdex.evaluation.html import require_extra, write_report
-from docdex.evaluation.intervals import Resampling
+from docdex.evaluation.intervals import bounds_of, differences
 from docdex.evaluation.measurement import Measurement, measure_matches, measure_vectors
 from docdex.evaluation.peers import Matcher, ModelPeer, cheap_peer_names, open_peer
 from docdex.evaluation.protocol import Benchmark
+from docdex.evaluation.replicates import Resampling
+from docdex.evaluation.results import Lead
 from docdex.images import read_pages
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ def evaluate(
     root: str | os.PathLike[str],
     peers: Sequence[str] = (),
     *,
+    against: str | None = None,
     train: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
     report: str | os.PathLike[str] | None = None,
@@ -41,14 +46,16 @@ def evaluate(
 
     root: holds `flat/<set>/<type>/<instance>.jpg`, copies of the same names below `stress/`, and pages of
     other types below `strangers/{flat,stress}/<set>/`. peers: names of `peer_names` or `docdex:PATH`; by
-    default all of `cheap_peer_names`. train: pictures for the peer that fits a projection, by default the
-    folder `train` beside `root`. cache: folder where texts that were read from pages are kept for the next
-    run; by default they are not. report: path of an HTML page to write beside, with pictures; it needs the
-    extra `report`. progress: called with the pictures done and their number, for each costly peer anew.
+    default all of `cheap_peer_names`. against: one of them; how far the others are ahead of it is told.
+    train: pictures for the peer that fits a projection, by default the folder `train` beside `root`. cache:
+    folder where texts that were read from pages are kept for the next run; by default they are not. report:
+    path of an HTML page to write beside, with pictures; it needs the extra `report`. progress: called with
+    the pictures done and their number, for each costly peer anew.
 
-    Raises EmptySource when the folder holds no benchmark, MissingExtra for a report without its extra,
-    OSError for one that cannot be written, what `open_peer` raises, and InputError for a picture that cannot
-    be read: leaving it out would measure something else.
+    Raises EmptySource when the folder holds no benchmark, InvalidSetting when `against` is not among the
+    peers, MissingExtra for a report without its extra, OSError for one that cannot be written, what
+    `open_peer` raises, and InputError for a picture that cannot be read: leaving it out would measure
+    something else.
     """
     root = Path(root)
     benchmark = Benchmark.scan(root)
@@ -58,11 +65,26 @@ def evaluate(
         Path(report).parent.mkdir(parents=True, exist_ok=True)
     pictures = root.resolve().parent / "train" if train is None else Path(train)
     texts = None if cache is None else Path(cache)
-    opened = [open_peer(name, train=pictures, cache=texts) for name in peers or cheap_peer_names()]
+    names = list(peers or cheap_peer_names())
+    if against is not None and against not in names:
+        raise InvalidSetting(
+            f"Cannot compare with {against}, which is not measured; what is: {', '.join(names)}."
+        )
+    opened = [open_peer(name, train=pictures, cache=texts) for name in names]
     measurements = measure_peers(benchmark, opened, progress=progress)
     if report is not None:
         write_report(benchmark, measurements, Path(report))
-    return [measurement.result for measurement in measurements]
+    if against is None:
+        return [measurement.result for measurement in measurements]
+    other = measurements[names.index(against)]
+    return [_with_lead(measurement, other) for measurement in measurements]
+
+
+def _with_lead(one: Measurement, other: Measurement) -> PeerResult:
+    if one is other:
+        return one.result
+    lead = Lead(other.result.peer, bounds_of(differences(one.replicates, other.replicates)))
+    return msgspec.structs.replace(one.result, lead=lead)
 
 
 def measure_peers(

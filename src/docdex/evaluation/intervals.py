@@ -1,206 +1,53 @@
-"""Resample the types of a benchmark, so that no figure is reported without how far it may be off."""
+"""Say between which bounds a figure lies, and the difference of two, so that neither is taken for exact."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from docdex.evaluation.bootstrap import (
-    CONFIDENCE,
-    REPLICATES,
-    areas,
-    detection_rates,
-    interval,
-    pair_replicates,
-    resample,
-    shares,
-)
-from docdex.evaluation.protocol import (
-    CAPTURES,
-    FPIR_TARGETS,
-    PAIR_TARGETS,
-    Benchmark,
-    Identification,
-    of_capture,
-    pair_members,
-)
-from docdex.evaluation.results import Bounds, Interval, Intervals, PairIntervals, TurnedIntervals
+from docdex.evaluation.bootstrap import CONFIDENCE, REPLICATES, interval
+from docdex.evaluation.results import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from docdex.evaluation.bootstrap import Weights
-    from docdex.evaluation.protocol import Capture
-
-MOST_PAIRS = 4_000_000
-"""Resampling so many takes some minutes; a benchmark of more pairs has no intervals of verification."""
+    from docdex.evaluation.replicates import Replicates, Values
+    from docdex.evaluation.results import Interval
 
 _DECIMALS = 6
 
 
-class Resampling:
-    """How often each type, and each page of a stranger, counts in each replicate: the same for every peer.
+def bounds_of(replicates: Replicates) -> Intervals:
+    """The interval of each figure, where it was measured in more than half of the replicates."""
+    told = {"confidence": CONFIDENCE, "replicates": REPLICATES, **_bounds_of_each(replicates)}
+    return msgspec.convert(told, Intervals)
 
-    So two peers are compared on the same replicates, and a benchmark's intervals are the same in each run.
+
+def differences(one: Replicates, other: Replicates) -> Replicates:
+    """How far one peer is ahead of another, in each figure that both have and in each replicate.
+
+    Types that are hard for one are hard for the other too, and are drawn as often for both: a difference
+    varies less than what it is made of, and two peers may differ for certain while their intervals touch.
     """
-
-    def __init__(self, benchmark: Benchmark) -> None:
-        self.benchmark = benchmark
-        self._type_of = _numbered(benchmark.types())
-        self._type_votes = resample(_strata(benchmark.types()), seed=0)
-        strangers = benchmark.indices(strangers=True)
-        self._page_of = np.full(len(benchmark.instances), -1)
-        self._page_of[strangers] = _numbered(benchmark.stranger_pages())
-        self._page_votes = resample(_strata(benchmark.stranger_pages()), seed=1)
-
-    def type_numbers(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The type of pictures (M,), as its column in `type_votes`."""
-        return self._type_of[positions]
-
-    def type_votes(self) -> Weights:
-        """(R, G) of all types; strangers are one more column, of no meaning."""
-        return self._type_votes
-
-    def of_probes(self, positions: NDArray[np.intp]) -> Weights:
-        """(R, M) for pictures of registered types."""
-        return np.take(self._type_votes, self._type_of[positions], axis=1)
-
-    def of_strangers(self, positions: NDArray[np.intp]) -> Weights:
-        """(R, M) for pictures of strangers."""
-        return np.take(self._page_votes, self._page_of[positions], axis=1)
+    return {name: _minus(part, other[name]) for name, part in one.items() if name in other}
 
 
-def measure_intervals(
-    resampling: Resampling,
-    upright: Sequence[Identification],
-    searched: Sequence[Identification],
-    vectors: NDArray[np.float32] | None,
-) -> Intervals:
-    """Intervals of all figures of one peer.
-
-    upright, searched: the draws without and with search for the orientation; searched may be empty. vectors:
-    (N, D) of all upright pictures; None for a peer that has none.
-    """
-    return Intervals(
-        confidence=CONFIDENCE,
-        replicates=REPLICATES,
-        rank1={capture: _rank1(resampling, upright, capture) for capture in CAPTURES},
-        dir={capture: _detection(resampling, upright, capture) for capture in CAPTURES},
-        pairs={} if vectors is None else _pairs(resampling, vectors),
-        turned=TurnedIntervals(
-            _rank1(resampling, searched, "stress"), _detection(resampling, searched, "stress")
-        ),
-        oscr={capture: _oscr(resampling, upright, capture) for capture in CAPTURES},
-    )
+def _minus(one: Values | Replicates, other: Values | Replicates) -> Values | Replicates:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one - other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return differences(one, other)
+    return None
 
 
-def _rank1(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> Bounds:
-    rates: dict[str, list[NDArray[np.float64]]] = {}
-    types: dict[str, set[int]] = {}
-    for outcome in draws:
-        probes = [resampling.benchmark.instances[n] for n in outcome.probes]
-        sets = np.array([i.set if i.capture == capture else "" for i in probes], dtype=np.str_)
-        for name in sorted({str(s) for s in sets} - {""}):
-            mask = sets == name
-            positions = outcome.probes[mask]
-            rates.setdefault(name, []).append(shares(outcome.correct[mask], resampling.of_probes(positions)))
-            types.setdefault(name, set()).update(resampling.type_numbers(positions).tolist())
-    by_set = {name: np.mean(values, axis=0) for name, values in sorted(rates.items())}
-    bounds: Bounds = {
-        # A set of one type has nothing to resample: an interval of no width would be a lie.
-        name: _rounded(values) if len(types[name]) > 1 else None
-        for name, values in by_set.items()
-    }
-    told = any(bound is not None for bound in bounds.values())
-    return {**bounds, "mean": _rounded(np.mean(list(by_set.values()), axis=0)) if told else None}
-
-
-def _detection(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> Bounds:
-    rates = [detection_rates(*asked, targets=FPIR_TARGETS) for asked in _weighed(resampling, draws, capture)]
-    names = [f"{target:g}" for target in FPIR_TARGETS]
-    if not rates or not _can_vary(resampling, draws, capture):
-        return dict.fromkeys(names)
-    return {name: _rounded(values) for name, values in zip(names, np.mean(rates, axis=0).T, strict=True)}
-
-
-def _oscr(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> Interval | None:
-    if not _can_vary(resampling, draws, capture):
-        return None
-    values = [areas(*asked) for asked in _weighed(resampling, draws, capture)]
-    return _rounded(np.mean(values, axis=0))
-
-
-def _weighed(
-    resampling: Resampling, draws: Sequence[Identification], capture: Capture
-) -> Iterator[tuple[NDArray[np.floating], NDArray[np.bool_], Weights, NDArray[np.floating], Weights]]:
-    """Of each draw: best similarities, whether right, weights; those of strangers, their weights."""
-    for outcome in draws:
-        mask = of_capture(resampling.benchmark, outcome.probes, capture)
-        yield (
-            outcome.best[mask],
-            outcome.correct[mask],
-            resampling.of_probes(outcome.probes[mask]),
-            outcome.strangers,
-            resampling.of_strangers(outcome.asked_strangers),
-        )
-
-
-def _can_vary(resampling: Resampling, draws: Sequence[Identification], capture: Capture) -> bool:
-    """Whether the probes of a capture are of more than one type, and there are strangers."""
-    types = {
-        number
-        for outcome in draws
-        for number in resampling.type_numbers(
-            outcome.probes[of_capture(resampling.benchmark, outcome.probes, capture)]
-        ).tolist()
-    }
-    return len(types) > 1 and all(len(outcome.strangers) for outcome in draws)
-
-
-def _pairs(resampling: Resampling, vectors: NDArray[np.float32]) -> dict[Capture, dict[str, PairIntervals]]:
-    members = {capture: pair_members(resampling.benchmark, capture) for capture in CAPTURES}
-    counts = [len(chosen) for by_set in members.values() for chosen, _ in by_set.values()]
-    if max(counts) * (max(counts) - 1) // 2 > MOST_PAIRS:
-        return {}
+def _bounds_of_each(replicates: Replicates) -> dict[str, Any]:
     return {
-        capture: {
-            name: _pair_bounds(vectors[chosen], resampling.type_numbers(chosen), resampling.type_votes())
-            for name, (chosen, _) in by_set.items()
-        }
-        for capture, by_set in members.items()
+        name: _rounded(part) if part is None or isinstance(part, np.ndarray) else _bounds_of_each(part)
+        for name, part in replicates.items()
     }
 
 
-def _pair_bounds(vectors: NDArray[np.float32], types: NDArray[np.intp], votes: Weights) -> PairIntervals:
-    rows, columns = np.triu_indices(len(vectors), k=1)
-    similarities = (vectors @ vectors.T)[rows, columns]
-    same = types[rows] == types[columns]
-    if not same.any() or same.all():
-        return PairIntervals(dict.fromkeys(PAIR_TARGETS), None)
-    both = np.stack([types[rows[~same]], types[columns[~same]]])
-    tpr, auroc = pair_replicates(
-        (similarities[same], types[rows[same]]),
-        (similarities[~same], both),
-        votes,
-        list(PAIR_TARGETS.values()),
-    )
-    return PairIntervals(
-        {name: _rounded(values) for name, values in zip(PAIR_TARGETS, tpr.T, strict=True)}, _rounded(auroc)
-    )
-
-
-def _rounded(values: NDArray[np.floating]) -> Interval | None:
-    bounds = interval(values)
+def _rounded(values: Values) -> Interval | None:
+    bounds = None if values is None else interval(values)
     return None if bounds is None else (round(bounds[0], _DECIMALS), round(bounds[1], _DECIMALS))
-
-
-def _numbered(names: NDArray[np.str_]) -> NDArray[np.intp]:
-    return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.intp)
-
-
-def _strata(names: NDArray[np.str_]) -> list[str]:
-    """The set of each of the names `<set>/<rest>`, each name once, in the order of `_numbered`."""
-    return [str(name).partition("/")[0] for name in np.unique(names)]

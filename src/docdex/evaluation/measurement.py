@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from docdex.embedder import ROTATIONS
-from docdex.evaluation.intervals import Resampling, measure_intervals
+from docdex.evaluation.intervals import bounds_of
 from docdex.evaluation.pairs import PairCounts, PairRates, pair_blocks, verify
 from docdex.evaluation.protocol import (
     CAPTURES,
@@ -25,6 +25,7 @@ from docdex.evaluation.protocol import (
     rank1_table,
     search_cost_table,
 )
+from docdex.evaluation.replicates import measure_replicates
 from docdex.evaluation.results import PairResult, PeerResult, Rates, TurnedResult
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from docdex.evaluation.protocol import Capture
+    from docdex.evaluation.replicates import Replicates, Resampling
     from docdex.evaluation.results import TrainingCost
 
 _DECIMALS = 6
@@ -42,11 +44,13 @@ _DECIMALS = 6
 class Measurement:
     """One peer's result, and the evidence behind it.
 
-    draws: upright identification. pairs: similarities of all pairs, by capture; empty for a peer that has no
-    vectors. vectors: (N, D) of all upright pictures, if there are any.
+    replicates: its figures on other selections of types. draws: upright identification. pairs: similarities
+    of all pairs, by capture; empty for a peer that has no vectors. vectors: (N, D) of all upright pictures,
+    if there are any.
     """
 
     result: PeerResult
+    replicates: Replicates
     draws: tuple[Identification, ...]
     pairs: dict[Capture, PairCounts]
     vectors: NDArray[np.float32] | None
@@ -82,6 +86,7 @@ def measure_vectors(
             pairs[capture][of] = _pair_result(rates)
             if of == "all":
                 counts[capture] = counted
+    replicates = measure_replicates(resampling, upright, searched, vectors[:, 0])
     result = PeerResult(
         peer=name,
         types=upright[0].types,
@@ -102,10 +107,10 @@ def measure_vectors(
             for degrees, draws in zip(ROTATIONS, by_turn, strict=True)
         },
         draws=DRAWS,
-        intervals=measure_intervals(resampling, upright, searched, vectors[:, 0]),
+        intervals=bounds_of(replicates),
         cost=cost,
     )
-    return Measurement(result, tuple(upright), counts, vectors[:, 0])
+    return Measurement(result, replicates, tuple(upright), counts, vectors[:, 0])
 
 
 def measure_matches(
@@ -118,6 +123,7 @@ def measure_matches(
     """
     benchmark = resampling.benchmark
     draws = [identify_rows(benchmark, 0, rows, against)]
+    replicates = measure_replicates(resampling, draws, (), None)
     nothing: Rates = {f"{target:g}": None for target in FPIR_TARGETS}
     result = PeerResult(
         peer=name,
@@ -130,9 +136,9 @@ def measure_matches(
         oscr={capture: _rate(mean_oscr_area(benchmark, draws, capture)) for capture in CAPTURES},
         draws=1,
         every=every,
-        intervals=measure_intervals(resampling, draws, (), None),
+        intervals=bounds_of(replicates),
     )
-    return Measurement(result, tuple(draws), {}, None)
+    return Measurement(result, replicates, tuple(draws), {}, None)
 
 
 def _pair_result(rates: PairRates) -> PairResult:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+import msgspec
+
 from docdex.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -72,6 +74,26 @@ def standing_table(ours: Sequence[PeerResult], others: Sequence[PeerResult]) -> 
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def lead_table(results: Sequence[PeerResult]) -> str:
+    """A table in Markdown: how far those that have a `lead` are ahead in each figure of the summary.
+
+    Of leads over a peer that is not among the results nothing is told: the difference needs both figures.
+    Beside the difference stands its 95 % interval, which is that of the same types drawn for both: where it
+    does not hold zero, other types would hardly turn the order. A dash where there is nothing to compare.
+    """
+    by_name = {result.peer: _figures(result) for result in results}
+    heads = list(dict.fromkeys(head for figures in by_name.values() for head in figures))
+    rows = []
+    for result in results:
+        if result.lead is not None and result.lead.over in by_name:
+            figures = _figures(msgspec.structs.replace(result, intervals=result.lead.intervals))
+            other = by_name[result.lead.over]
+            told = [_difference(figures.get(head), other.get(head)) for head in heads]
+            rows.append([f"`{result.peer}` over `{result.lead.over}`", *told])
+    lines = [["lead", *heads], ["---", *["---:"] * len(heads)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 class _Figure(NamedTuple):
     """A share, and its interval where it is known."""
 
@@ -94,6 +116,13 @@ def _standing(one: _Figure | None, other: _Figure | None) -> str:
         return where
     apart = one.bounds[0] > other.bounds[1] or other.bounds[0] > one.bounds[1]
     return f"{where}, apart" if apart else where
+
+
+def _difference(one: _Figure | None, other: _Figure | None) -> str:
+    if one is None or other is None or one.rate is None or other.rate is None:
+        return "–"
+    bounds = f" ({one.bounds[0]:+.3f} to {one.bounds[1]:+.3f})" if one.bounds else ""
+    return f"{one.rate - other.rate:+.3f}{bounds}"
 
 
 def _trained(result: PeerResult) -> dict[str, Cell]:

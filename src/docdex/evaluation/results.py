@@ -72,6 +72,17 @@ class Intervals(msgspec.Struct, frozen=True):
     oscr: dict[Capture, Interval | None]
 
 
+class Lead(msgspec.Struct, frozen=True):
+    """How far a peer is ahead of another: intervals of the difference, on the same replicates for both.
+
+    over: the other one's name. An interval that lies above zero is a lead that other types would hardly
+    undo, one below zero the reverse.
+    """
+
+    over: str
+    intervals: Intervals
+
+
 class TrainingCost(msgspec.Struct, frozen=True):
     """What a model took to train, with all that it went on from, as its passport says.
 
@@ -91,7 +102,7 @@ class PeerResult(msgspec.Struct, frozen=True):
     capture and set, with `all`. oscr: area below the OSCR curve, by capture. unsearched: the mean rank-1, by
     the degrees by which probes were turned and by capture, when only the orientation that they have is
     tried. draws: galleries that figures are the mean over. every: only each so-manieth probe was asked about.
-    cost: of a model of ours whose passport says it.
+    cost: of a model of ours whose passport says it. lead: over the peer that all were compared with.
 
     What came later than the first results has a default: older files are read, with None for what they lack.
     """
@@ -109,6 +120,7 @@ class PeerResult(msgspec.Struct, frozen=True):
     every: int = 1
     intervals: Intervals | None = None
     cost: TrainingCost | None = None
+    lead: Lead | None = None
 
 
 def write_results(results: Sequence[PeerResult], path: Path) -> None:
