@@ -125,7 +125,8 @@ class ClassTable:
     ) -> None:
         self.blocks, self.pages, self.pictures = tuple(blocks), pages, pictures
         self.drawn, self.typeset = sum(count for count, _ in drawn), typeset
-        self._drawers = tuple(drawn)
+        self._drawers = tuple(draw_one for _, draw_one in drawn)
+        self._drawn_firsts = np.cumsum([0, *(count for count, _ in drawn)])
         self.broken, self.digests = broken, digests
         self.shares = np.array(shares, dtype=np.float64)
         self._counts = np.array([*(block.count for block in blocks), self.drawn], dtype=np.int64)
@@ -228,11 +229,9 @@ class ClassTable:
 
     def _draw(self, number: int, rng: np.random.Generator) -> Pixels:
         """A copy of a class that code draws, by its number among these."""
-        for count, draw_one in self._drawers:
-            if number < count:
-                return draw_one(number, rng, self.pictures, typeset=self.typeset)
-            number -= count
-        raise IndexError(number)
+        kind = int(np.searchsorted(self._drawn_firsts, number, side="right")) - 1
+        within = number - int(self._drawn_firsts[kind])
+        return self._drawers[kind](within, rng, self.pictures, typeset=self.typeset)
 
 
 def drawn_counts(config: DataConfig) -> tuple[int, ...]:
