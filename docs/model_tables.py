@@ -32,7 +32,7 @@ def write_published() -> str:
     missing = "*Not measured yet: `docdex evaluate` with these models writes `results/benchmark.json`.*"
     if not BENCHMARK.exists():
         return missing
-    from docdex.evaluation import lead_table, markdown_table, read_results, standing_table
+    from docdex.evaluation import markdown_table, read_results, standing_table
 
     results = [result for result in read_results(BENCHMARK) if result.peer.startswith("docdex:")]
     published = [result for result in results if result.peer.startswith(_PUBLISHED)]
@@ -49,7 +49,7 @@ def write_published() -> str:
         parts += [
             "How far each is ahead, with the interval of the difference, for which the same types are drawn "
             "for both:",
-            lead_table(results),
+            markdown_table(results, "lead"),
         ]
     return "\n\n".join(parts)
 

@@ -183,7 +183,7 @@ def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
     assert standing.splitlines()[2].startswith("| `docdex:base` | ahead, apart |")
     assert len(standing.splitlines()) == 3
     assert [line.split("`")[1] for line in leads.splitlines()[2:]] == ["docdex:base", "docdex:published_2"]
-    assert leads.splitlines()[2].startswith("| `docdex:base` over `docdex:published_1` | +0.")
+    assert leads.splitlines()[2].startswith("| `docdex:base` | docdex:published_1 | +0.")
 
 
 def test_generated_parts_are_current() -> None:

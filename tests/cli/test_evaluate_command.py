@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from running import Draw, Run
 
-from docdex.evaluation import lead_table, markdown_table, read_results
+from docdex.evaluation import markdown_table, read_results
 
 # PNG in a file called .jpg would be read as well; the benchmark finds its pictures by that ending.
 
@@ -37,8 +37,8 @@ def test_a_lead_over_one_of_them_is_told_below_the_table(run: Run, benchmark: st
     peers = ["--peer", "phash", "--peer", "thumbnail"]
     said = run("evaluate", benchmark, *peers, "--against", "phash", "-o", "mine.json").stdout
     results = read_results(Path("mine.json"))
-    assert said == f"{markdown_table(results)}\n\n{lead_table(results)}\n"
-    assert "| `thumbnail` over `phash` |" in said
+    assert said == f"{markdown_table(results)}\n\n{markdown_table(results, 'lead')}\n"
+    assert "| `thumbnail` | phash |" in said
     assert "(invalid-setting)" in run("evaluate --against hog", benchmark, *peers, code=2).stderr
 
 

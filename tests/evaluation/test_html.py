@@ -100,6 +100,17 @@ def test_figures_stand_with_their_intervals(page: str, measurements: list[Measur
     assert "1,000 bootstrap replicates over types" in page
 
 
+def test_a_lead_is_told_where_one_was_asked_for(page: str, benchmark_root: Path, tmp_path: Path) -> None:
+    assert "How far ahead" not in page
+    report = tmp_path / "report.html"
+    phash, _ = evaluate(benchmark_root, ["phash", "thumbnail"], against="thumbnail", report=report)
+    assert phash.lead is not None
+    low, high = phash.lead.intervals.rank1["flat"]["mean"] or (1, 1)
+    said = report.read_text(encoding="utf-8")
+    assert "How far ahead" in said
+    assert f"<td>phash</td><td>thumbnail</td><td>+0.000<small>{low:+.3f} to {high:+.3f}</small></td>" in said
+
+
 def test_names_are_text_and_never_markup(page: str) -> None:
     assert "sift <& co>" in "".join(Outline(page).said)
 

@@ -11,7 +11,6 @@ from docdex.evaluation import (
     PeerResult,
     TrainingCost,
     TurnedResult,
-    lead_table,
     markdown_table,
     standing_table,
 )
@@ -240,9 +239,8 @@ def test_a_lead_shows_its_sign_and_its_own_interval(result: Callable[..., PeerRe
     difference = with_rank1(result(), 0.0, (-0.004, 0.0385)).intervals
     assert difference is not None
     ahead = msgspec.structs.replace(ahead, lead=Lead("docdex:other", difference))
-    heads, _, *rows = cells(lead_table([ahead, other]))
-    assert heads[:3] == ["lead", "rank-1 flat", "rank-1 stress"]
-    assert [row[:3] for row in rows] == [
-        ["`docdex:one` over `docdex:other`", "+0.020 (-0.004 to +0.038)", "–"]
-    ]
-    assert len(cells(lead_table([ahead]))) == 2
+    heads, _, *rows = cells(markdown_table([ahead, other], "lead"))
+    assert heads[:4] == ["recogniser", "over", "rank-1 flat", "rank-1 stress"]
+    assert [row[:4] for row in rows] == [["`docdex:one`", "docdex:other", "+0.020 (-0.004 to +0.038)", "–"]]
+    # The other one's figures are needed for a difference.
+    assert len(cells(markdown_table([ahead], "lead"))) == 2

@@ -12,7 +12,7 @@ from docdex.cli.command import Command
 from docdex.cli.options import json_option
 from docdex.cli.terminal import print_json, print_line, progress
 from docdex.evaluation import evaluate as measure
-from docdex.evaluation import lead_table, markdown_table, write_results
+from docdex.evaluation import markdown_table, write_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,10 +97,10 @@ def evaluate(
         for result in results:
             print_json(result)
         return
-    tables = (
-        [markdown_table(results)] if against is None else [markdown_table(results), "", lead_table(results)]
-    )
-    for line in "\n".join(tables).splitlines():
+    tables = [markdown_table(results)]
+    if against is not None:
+        tables.append(markdown_table(results, "lead"))
+    for line in "\n\n".join(tables).splitlines():
         print_line(line)
 
 

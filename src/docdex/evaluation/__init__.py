@@ -2,7 +2,7 @@
 
 from docdex.evaluation.comparison import evaluate
 from docdex.evaluation.peers import cheap_peer_names, peer_names
-from docdex.evaluation.report import lead_table, markdown_table, standing_table
+from docdex.evaluation.report import markdown_table, standing_table
 from docdex.evaluation.results import (
     Intervals,
     Lead,
@@ -24,7 +24,6 @@ __all__ = [
     "TurnedResult",
     "cheap_peer_names",
     "evaluate",
-    "lead_table",
     "markdown_table",
     "peer_names",
     "read_results",

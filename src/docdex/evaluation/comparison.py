@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,19 +73,19 @@ def evaluate(
         )
     opened = [open_peer(name, train=pictures, cache=texts) for name in names]
     measurements = measure_peers(benchmark, opened, progress=progress)
+    if against is not None:
+        other = measurements[names.index(against)]
+        measurements = [_with_lead(measurement, other) for measurement in measurements]
     if report is not None:
         write_report(benchmark, measurements, Path(report))
-    if against is None:
-        return [measurement.result for measurement in measurements]
-    other = measurements[names.index(against)]
-    return [_with_lead(measurement, other) for measurement in measurements]
+    return [measurement.result for measurement in measurements]
 
 
-def _with_lead(one: Measurement, other: Measurement) -> PeerResult:
+def _with_lead(one: Measurement, other: Measurement) -> Measurement:
     if one is other:
-        return one.result
+        return one
     lead = Lead(other.result.peer, bounds_of(differences(one.replicates, other.replicates)))
-    return msgspec.structs.replace(one.result, lead=lead)
+    return dataclasses.replace(one, result=msgspec.structs.replace(one.result, lead=lead))
 
 
 def measure_peers(

@@ -28,6 +28,11 @@ _LONG_SIDE = 180
 
 _TABLES = {
     "summary": ("At a glance", ""),
+    "lead": (
+        "How far ahead",
+        "The difference to one of them, and its interval, for which the same types are drawn for both: where "
+        "it does not hold zero, other types would hardly turn the order.",
+    ),
     "sets": (
         "Rank-1 by set",
         "Flat, then stress: share of probes whose nearest sample has their type; no threshold is involved. "
@@ -108,6 +113,8 @@ def _about(results: Sequence[PeerResult]) -> str:
 def _table(results: Sequence[PeerResult], name: str) -> str:
     title, text = _TABLES[name]
     heads, rows = table_cells(results, name)
+    if not rows:
+        return ""
     lines = ["".join(f"<th>{escape(head)}</th>" for head in heads)]
     lines += ["".join(f"<td>{_cell(cell)}</td>" for cell in row) for row in rows]
     body = "\n".join(f"<tr>{line}</tr>" for line in lines)

@@ -9,13 +9,15 @@ import msgspec
 from docdex.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from docdex.evaluation.protocol import Capture
-    from docdex.evaluation.results import Bounds, Interval, PeerResult
+    from docdex.evaluation.results import Bounds, Interval, Lead, PeerResult
 
-TableName = Literal["summary", "sets", "identification", "verification", "turned", "unsearched", "trained"]
-_SHOWN_WITH_BOUNDS = ("summary", "trained")
+TableName = Literal[
+    "summary", "sets", "identification", "verification", "turned", "unsearched", "trained", "lead"
+]
+_SHOWN_WITH_BOUNDS = ("summary", "trained", "lead")
 
 
 class Cell(NamedTuple):
@@ -30,7 +32,9 @@ def markdown_table(results: Sequence[PeerResult], table: str = "summary") -> str
 
     table: `summary` (the figures that peers are judged by, with their 95 % intervals), `sets` (rank-1 by
     set), `identification` (DIR), `verification` (over all pairs), `turned` or `unsearched` (turned pages),
-    `trained` (the summary beside what training took). Raises InvalidSetting for another.
+    `trained` (the summary beside what training took), or `lead` (how far those that have one are ahead in
+    the figures of the summary; where its interval does not hold zero, other types would hardly turn the
+    order). Raises InvalidSetting for another.
     """
     heads, rows = table_cells(results, table)
     shown = [
@@ -51,11 +55,22 @@ def table_cells(results: Sequence[PeerResult], table: str) -> tuple[list[str], l
 
     Raises InvalidSetting for an unknown table.
     """
-    if table not in _ROWS:
+    if table not in get_args(TableName):
         raise InvalidSetting(f"No table {table}: choose from {', '.join(get_args(TableName))}.")
-    rows = [{"recogniser": Cell(result.peer), **_ROWS[table](result)} for result in results]
+    rows = [{"recogniser": Cell(result.peer), **row} for result, row in _rows(results, table)]
     heads = list(dict.fromkeys(head for row in rows for head in row)) or ["recogniser"]
     return heads, [[row.get(head, Cell("–")) for head in heads] for row in rows]
+
+
+def _rows(results: Sequence[PeerResult], table: str) -> Iterator[tuple[PeerResult, dict[str, Cell]]]:
+    if table != "lead":
+        yield from ((result, _ROWS[table](result)) for result in results)
+        return
+    by_name = {result.peer: result for result in results}
+    for result in results:
+        # The difference needs both figures: of a lead over a peer that is not here nothing can be told.
+        if result.lead is not None and result.lead.over in by_name:
+            yield result, _lead(result, result.lead, by_name[result.lead.over])
 
 
 def standing_table(ours: Sequence[PeerResult], others: Sequence[PeerResult]) -> str:
@@ -71,26 +86,6 @@ def standing_table(ours: Sequence[PeerResult], others: Sequence[PeerResult]) -> 
         against = [_best([_figures(other).get(head) for other in others]) for head in heads]
         rows.append([f"`{result.peer}`", *map(_standing, map(figures.get, heads), against)])
     lines = [["recogniser", *heads], ["---"] * (len(heads) + 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def lead_table(results: Sequence[PeerResult]) -> str:
-    """A table in Markdown: how far those that have a `lead` are ahead in each figure of the summary.
-
-    Of leads over a peer that is not among the results nothing is told: the difference needs both figures.
-    Beside the difference stands its 95 % interval, which is that of the same types drawn for both: where it
-    does not hold zero, other types would hardly turn the order. A dash where there is nothing to compare.
-    """
-    by_name = {result.peer: _figures(result) for result in results}
-    heads = list(dict.fromkeys(head for figures in by_name.values() for head in figures))
-    rows = []
-    for result in results:
-        if result.lead is not None and result.lead.over in by_name:
-            figures = _figures(msgspec.structs.replace(result, intervals=result.lead.intervals))
-            other = by_name[result.lead.over]
-            told = [_difference(figures.get(head), other.get(head)) for head in heads]
-            rows.append([f"`{result.peer}` over `{result.lead.over}`", *told])
-    lines = [["lead", *heads], ["---", *["---:"] * len(heads)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -118,11 +113,18 @@ def _standing(one: _Figure | None, other: _Figure | None) -> str:
     return f"{where}, apart" if apart else where
 
 
-def _difference(one: _Figure | None, other: _Figure | None) -> str:
-    if one is None or other is None or one.rate is None or other.rate is None:
-        return "–"
-    bounds = f" ({one.bounds[0]:+.3f} to {one.bounds[1]:+.3f})" if one.bounds else ""
-    return f"{one.rate - other.rate:+.3f}{bounds}"
+def _lead(result: PeerResult, lead: Lead, other: PeerResult) -> dict[str, Cell]:
+    ours = _figures(msgspec.structs.replace(result, intervals=lead.intervals))
+    theirs = _figures(other)
+    differences = {head: _difference(figure, theirs.get(head)) for head, figure in ours.items()}
+    return {"over": Cell(lead.over), **differences}
+
+
+def _difference(one: _Figure, other: _Figure | None) -> Cell:
+    if other is None or one.rate is None or other.rate is None:
+        return Cell("–")
+    bounds = f"{one.bounds[0]:+.3f} to {one.bounds[1]:+.3f}" if one.bounds else ""
+    return Cell(f"{one.rate - other.rate:+.3f}", bounds)
 
 
 def _trained(result: PeerResult) -> dict[str, Cell]:
