@@ -31,7 +31,7 @@ check: setup-test
 docs: setup-test
 	$(BIN)/python docs/generate.py
 
-# Best on a quiet machine; search and partial_fc need 3 GB of memory, search as much disk.
+# Best on a quiet machine; search needs 4.2 GB of memory and as much disk, partial_fc 3 GB of memory.
 benchmarks: setup-test
 	for name in decoding imports model_cost partial_fc pipeline reduced_decoding search text_cost training_step views; do \
 		$(BIN)/python benchmarks/$$name.py > results/$$name.json || exit 1; done
@@ -41,8 +41,13 @@ benchmarks: setup-test
 own-pages: setup-test
 	$(BIN)/python benchmarks/own_pages.py > results/own_pages.json
 
+# Beside models of other recipes, which docs/benchmark.md says how to train first.
+PUBLISHED := docdex:runs/published_1/published_1.onnx
+PEERS := docdex:base docdex:small docdex:runs/ten_lcnet/ten.onnx $(PUBLISHED) \
+	docdex:runs/published_2/published_2.onnx docdex:runs/published_3/published_3.onnx \
+	phash thumbnail hog lite0-grid lite0-cells-pca sift
 evaluate: setup-test
-	$(BIN)/docdex evaluate $(DATA)/dev
+	$(BIN)/docdex evaluate $(DATA)/dev $(PEERS:%=--peer %) --against $(PUBLISHED) -o results/benchmark.json
 	$(BIN)/python benchmarks/mistakes.py $(DATA)/dev docs/mistakes.jpg > results/mistakes.json
 
 # By words: with the extras `ocr` and `text`, and MiniLM's weights as docs/text-model.md says.

@@ -134,6 +134,24 @@ def test_others_are_compared_with_the_one_that_was_named(benchmark_root: Path) -
     assert alone == evaluate(benchmark_root, ["phash", "thumbnail"])
 
 
+def test_a_lead_over_one_of_two_of_a_name_is_refused(
+    benchmark_root: Path, tiny: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copy(tiny, tmp_path / "other.onnx"))
+    shutil.copy(tiny.with_suffix(".json"), other.with_suffix(".json"))
+    peers = [f"docdex:{tiny}", f"docdex:{other}", "phash"]
+    with pytest.raises(InvalidSetting, match="Two of these are called docdex:tiny"):
+        evaluate(benchmark_root, peers, against=peers[0])
+    ahead, _, _ = evaluate(benchmark_root, peers, against="phash")
+    assert ahead.lead is not None
+
+
+def test_who_was_asked_other_questions_has_no_lead(benchmark_root: Path) -> None:
+    phash, sift = evaluate(benchmark_root, ["phash", "sift"], against="phash")
+    assert (phash.draws, sift.draws) == (3, 1)
+    assert phash.lead is sift.lead is None
+
+
 def test_a_peer_that_is_not_measured_cannot_be_compared_with(benchmark_root: Path) -> None:
     with pytest.raises(
         InvalidSetting, match="Cannot compare with sift, which is not measured; what is: phash"

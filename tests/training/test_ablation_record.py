@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from docdex.errors import TrainingError
+from docdex.preprocess import VERSION
 from docdex.training.ablation.plan import Ablation, Group, Row, Variant
 from docdex.training.ablation.record import Failure, Record, Run, open_record, read_record, write_record
 from docdex.training.config import DataConfig, OptimConfig, SourceConfig, TrainConfig
@@ -49,14 +50,24 @@ def test_a_failure_gives_way_to_its_run_and_to_a_newer_failure() -> None:
 
 def test_a_failure_that_nothing_will_try_again_is_forgotten(tmp_path: Path) -> None:
     failures = tuple(Failure(SOFTMAX, seed, "no such weights") for seed in (1, 2))
-    write_record(Record(BASE, GROUPS, (), failures), tmp_path / "ablation.json")
+    write_record(Record(BASE, GROUPS, (), failures, VERSION), tmp_path / "ablation.json")
     asked = (Variant("margin: softmax", SOFTMAX, 1, BASE),)
     assert open_record(tmp_path / "ablation.json", Ablation(BASE, GROUPS, asked)).failures == failures[:1]
 
 
+def test_runs_of_another_preprocess_are_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "ablation.json"
+    for version in (0, VERSION - 1):
+        write_record(Record(BASE, GROUPS, (run({}, 1),), preprocess=version), path)
+        with pytest.raises(TrainingError, match="another base: preprocess"):
+            open_record(path, Ablation(BASE, GROUPS, ()))
+    path.unlink()
+    assert open_record(path, Ablation(BASE, GROUPS, ())).preprocess == VERSION
+
+
 def test_a_record_goes_on_with_new_questions_but_not_with_another_base_or_budget(tmp_path: Path) -> None:
     path = tmp_path / "ablation.json"
-    write_record(Record(BASE, GROUPS, (run({}, 1),)), path)
+    write_record(Record(BASE, GROUPS, (run({}, 1),), preprocess=VERSION), path)
     asked = (Group("margin", "What else?", (Row("cosface"), Row("none", SOFTMAX))),)
     workers = msgspec.structs.replace(BASE, workers=7)
     record = open_record(path, Ablation(workers, asked, ()))
@@ -69,7 +80,9 @@ def test_a_record_goes_on_with_new_questions_but_not_with_another_base_or_budget
     ):
         with pytest.raises(TrainingError, match=named):
             open_record(path, Ablation(other, GROUPS, ()))
-    assert open_record(tmp_path / "none.json", Ablation(longer, GROUPS, ())) == Record(longer, GROUPS)
+    assert open_record(tmp_path / "none.json", Ablation(longer, GROUPS, ())) == Record(
+        longer, GROUPS, preprocess=VERSION
+    )
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[1]", b"\xff", b""])

@@ -243,6 +243,18 @@ def test_offices_editions_and_shops_come_behind_the_templates_and_share_their_vi
         classes.page(36, np.random.default_rng(1))
 
 
+def test_kinds_of_which_none_are_drawn_are_passed_over(tmp_path: Path) -> None:
+    sources = (SourceConfig(str(folder_of(tmp_path / "a", 4)), classes="one"),)
+    classes = ClassTable.build(DataConfig(sources, templates=0, editions=1, shops=3), silent)
+    for number, drawn in (
+        (4, draw_of_editions(0, np.random.default_rng(1))),
+        (11, draw_of_editions(7, np.random.default_rng(1))),
+        (12, draw_of_shop(0, np.random.default_rng(1))),
+        (14, draw_of_shop(2, np.random.default_rng(1))),
+    ):
+        assert np.array_equal(classes.page(number, np.random.default_rng(1)), drawn)
+
+
 def test_a_source_is_drawn_as_often_as_its_weight_says(tmp_path: Path) -> None:
     sources = (
         SourceConfig(str(folder_of(tmp_path / "a", 6)), weight=1.0, classes="one"),

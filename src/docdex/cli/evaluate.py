@@ -98,7 +98,7 @@ def evaluate(
             print_json(result)
         return
     tables = [markdown_table(results)]
-    if against is not None:
+    if any(result.lead for result in results):
         tables.append(markdown_table(results, "lead"))
     for line in "\n\n".join(tables).splitlines():
         print_line(line)

@@ -47,7 +47,8 @@ def evaluate(
 
     root: holds `flat/<set>/<type>/<instance>.jpg`, copies of the same names below `stress/`, and pages of
     other types below `strangers/{flat,stress}/<set>/`. peers: names of `peer_names` or `docdex:PATH`; by
-    default all of `cheap_peer_names`. against: one of them; how far the others are ahead of it is told.
+    default all of `cheap_peer_names`. against: one of them; how far those that were
+    asked the same questions are ahead of it is told.
     train: pictures for the peer that fits a projection, by default the folder `train` beside `root`. cache:
     folder where texts that were read from pages are kept for the next run; by default they are not. report:
     path of an HTML page to write beside, with pictures; it needs the extra `report`. progress: called with
@@ -75,6 +76,11 @@ def evaluate(
     measurements = measure_peers(benchmark, opened, progress=progress)
     if against is not None:
         other = measurements[names.index(against)]
+        called = [measurement.result.peer for measurement in measurements]
+        if called.count(other.result.peer) > 1:
+            raise InvalidSetting(
+                f"Two of these are called {other.result.peer}: a lead over which is asked for?"
+            )
         measurements = [_with_lead(measurement, other) for measurement in measurements]
     if report is not None:
         write_report(benchmark, measurements, Path(report))
@@ -82,7 +88,9 @@ def evaluate(
 
 
 def _with_lead(one: Measurement, other: Measurement) -> Measurement:
-    if one is other:
+    # Other draws and other probes are other questions: their difference would be one of luck too.
+    asked = [(measurement.result.draws, measurement.result.every) for measurement in (one, other)]
+    if one is other or asked[0] != asked[1]:
         return one
     lead = Lead(other.result.peer, bounds_of(differences(one.replicates, other.replicates)))
     return dataclasses.replace(one, result=msgspec.structs.replace(one.result, lead=lead))

@@ -75,8 +75,8 @@ class Intervals(msgspec.Struct, frozen=True):
 class Lead(msgspec.Struct, frozen=True):
     """How far a peer is ahead of another: intervals of the difference, on the same replicates for both.
 
-    over: the other one's name. An interval that lies above zero is a lead that other types would hardly
-    undo, one below zero the reverse.
+    over: the other one's name, which no third one has; both were asked the same questions. An interval that
+    lies above zero is a lead that other types would hardly undo, one below zero the reverse.
     """
 
     over: str

@@ -106,7 +106,7 @@ class ClassTable:
     """All C classes of a run: those of each source, then what code draws, kind by kind.
 
     blocks: the sources' classes. pages: their images; pictures: for what is drawn, (H, W, 3) uint8 RGB in
-    memory. drawn: how many classes code draws, of which the first are the templates. typeset: these in real
+    memory. drawn: of each kind that code draws how many classes, and what draws them. typeset: these in real
     typefaces. shares: of all draws, one a block and the last what code draws.
     broken: what was left out. digests: (P, 32) uint8, one a page.
     """

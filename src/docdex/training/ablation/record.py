@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from docdex import preprocess
 from docdex.errors import TrainingError
 from docdex.json_file import read_json, write_json
 from docdex.training.ablation.plan import Changes, Group, identify
@@ -45,12 +46,16 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Everything an ablation found: the base that was changed, what was asked, the runs in their order."""
+    """Everything an ablation found: the base that was changed, what was asked, the runs in their order.
+
+    preprocess: version that all runs have in common; 0 in records older than this field.
+    """
 
     base: TrainConfig
     groups: tuple[Group, ...]
     runs: tuple[Run, ...] = ()
     failures: tuple[Failure, ...] = ()
+    preprocess: int = 0
 
     def run(self, changes: Changes, seed: int) -> Run | None:
         """The run of these changes and this seed, None before it is there."""
@@ -81,16 +86,18 @@ def open_record(path: Path, ablation: Ablation) -> Record:
 
     A failure of a run that is no longer asked for is left out: nothing would try it again.
 
-    Raises TrainingError for a file that is none, and for one of another base or budget: its runs cannot be
-    compared with those to come.
+    Raises TrainingError for a file that is none, and for one of another base, budget or version of
+    `preprocess`: its runs cannot be compared with those to come.
     """
     if not path.exists():
-        return Record(ablation.base, ablation.groups)
+        return Record(ablation.base, ablation.groups, preprocess=preprocess.VERSION)
     record = read_record(path)
     changed = differences(record.base, ablation.base)
     for key in ("minutes", "steps"):  # which a run that is resumed may change, but no row alone
         if getattr(record.base.optim, key) != getattr(ablation.base.optim, key):
             changed.append(f"optim.{key}")
+    if record.preprocess != preprocess.VERSION:
+        changed.append("preprocess")
     if changed:
         raise TrainingError(
             f"{path} is of an ablation with another base: {', '.join(changed)}. Move it away, or write "
