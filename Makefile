@@ -55,7 +55,7 @@ text-benchmarks: setup-test
 	$(BIN)/python benchmarks/text_benchmark.py > results/text_benchmark.json
 	$(BIN)/python benchmarks/text_receipts.py $(DATA)/dev --ocr runs/read > results/text_receipts.json
 
-# Two hours on two quiet cores; stopped, it goes on where it was.
+# An hour and a half on two quiet cores; stopped, it goes on where it was.
 ablation: setup-test
 	$(BIN)/docdex ablate configs/ablation.toml
 
