@@ -27,7 +27,7 @@ def test_the_file_has_the_form_that_was_agreed(results: list[PeerResult], tmp_pa
     (record, _) = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
     assert list(record) == [
         *("peer", "types", "strangers", "rank1", "dir", "pairs", "turned"),
-        *("oscr", "unsearched", "draws", "every", "intervals", "cost"),
+        *("oscr", "unsearched", "draws", "every", "intervals", "cost", "lead"),
     ]
     assert record["peer"] == "phash"
     assert isinstance(record["rank1"]["flat"]["mean"], float)
