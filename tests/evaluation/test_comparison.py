@@ -140,8 +140,10 @@ def test_a_lead_over_one_of_two_of_a_name_is_refused(
     other = Path(shutil.copy(tiny, tmp_path / "other.onnx"))
     shutil.copy(tiny.with_suffix(".json"), other.with_suffix(".json"))
     peers = [f"docdex:{tiny}", f"docdex:{other}", "phash"]
+    seen: list[int] = []
     with pytest.raises(InvalidSetting, match="Two of these are called docdex:tiny"):
-        evaluate(benchmark_root, peers, against=peers[0])
+        evaluate(benchmark_root, peers, against=peers[0], progress=lambda done, _: seen.append(done))
+    assert seen == []
     ahead, _, _ = evaluate(benchmark_root, peers, against="phash")
     assert ahead.lead is not None
 

@@ -47,17 +47,16 @@ def evaluate(
 
     root: holds `flat/<set>/<type>/<instance>.jpg`, copies of the same names below `stress/`, and pages of
     other types below `strangers/{flat,stress}/<set>/`. peers: names of `peer_names` or `docdex:PATH`; by
-    default all of `cheap_peer_names`. against: one of them; how far those that were
-    asked the same questions are ahead of it is told.
-    train: pictures for the peer that fits a projection, by default the folder `train` beside `root`. cache:
-    folder where texts that were read from pages are kept for the next run; by default they are not. report:
-    path of an HTML page to write beside, with pictures; it needs the extra `report`. progress: called with
-    the pictures done and their number, for each costly peer anew.
+    default all of `cheap_peer_names`. against: one of them; how far those that are asked the same questions
+    are ahead of it is told. train: pictures for the peer that fits a projection, by default the folder
+    `train` beside `root`. cache: folder where texts that were read from pages are kept for the next run; by
+    default they are not. report: path of an HTML page to write beside, with pictures; it needs the extra
+    `report`. progress: called with the pictures done and their number, for each costly peer anew.
 
     Raises EmptySource when the folder holds no benchmark, InvalidSetting when `against` is not among the
-    peers, MissingExtra for a report without its extra, OSError for one that cannot be written, what
-    `open_peer` raises, and InputError for a picture that cannot be read: leaving it out would measure
-    something else.
+    peers or has its name from two of them, MissingExtra for a report without its extra, OSError for one that
+    cannot be written, what `open_peer` raises, and InputError for a picture that cannot be read: leaving it
+    out would measure something else.
     """
     root = Path(root)
     benchmark = Benchmark.scan(root)
@@ -73,15 +72,12 @@ def evaluate(
             f"Cannot compare with {against}, which is not measured; what is: {', '.join(names)}."
         )
     opened = [open_peer(name, train=pictures, cache=texts) for name in names]
+    other = None if against is None else names.index(against)
+    if other is not None and [peer.name for peer in opened].count(opened[other].name) > 1:
+        raise InvalidSetting(f"Two of these are called {opened[other].name}: a lead over which is asked for?")
     measurements = measure_peers(benchmark, opened, progress=progress)
-    if against is not None:
-        other = measurements[names.index(against)]
-        called = [measurement.result.peer for measurement in measurements]
-        if called.count(other.result.peer) > 1:
-            raise InvalidSetting(
-                f"Two of these are called {other.result.peer}: a lead over which is asked for?"
-            )
-        measurements = [_with_lead(measurement, other) for measurement in measurements]
+    if other is not None:
+        measurements = [_with_lead(measurement, measurements[other]) for measurement in measurements]
     if report is not None:
         write_report(benchmark, measurements, Path(report))
     return [measurement.result for measurement in measurements]
