@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -49,6 +49,7 @@ def test_neither_page_nor_donor_is_written_to() -> None:
     amount=st.floats(0, 1),
     seed=st.integers(0, 2**32),
 )
+@example(page=(1, 222), donor=(1, 223), amount=1.0, seed=219_283)
 def test_the_width_stays_and_at_most_half_of_the_height_shrinks_or_grows(
     page: tuple[int, int], donor: tuple[int, int], amount: float, seed: int
 ) -> None:
@@ -58,8 +59,8 @@ def test_the_width_stays_and_at_most_half_of_the_height_shrinks_or_grows(
     assert changed.dtype == np.uint8
     assert changed.shape[1:] == pixels.shape[1:]
     height = pixels.shape[0]
-    # A band of two rows is the least that is put in.
-    assert height / 2 <= changed.shape[0] <= max(height + 2, height + height / 2 * 7.2)
+    # A band of one row is the least that is taken out, however low the page.
+    assert height / 2 <= changed.shape[0] <= height + max(1, height / 2) * 7.2
 
 
 def same_place(one: Pixels, two: Pixels) -> float:
