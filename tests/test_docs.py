@@ -186,6 +186,15 @@ def test_whether_ours_are_ahead_of_the_published_recipe_is_computed(
     assert leads.splitlines()[2].startswith("| `docdex:base` | docdex:published_1 | +0.")
 
 
+def test_make_evaluate_asks_whom_the_page_of_the_benchmark_says() -> None:
+    page = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    told = page[page.index("docdex evaluate ") : page.index("```\n", page.index("docdex evaluate "))]
+    said = subprocess.run(["make", "-n", "evaluate"], cwd=ROOT, capture_output=True, text=True, check=True)
+    asked = re.compile(r"--(?:peer|against) \S+")
+    assert asked.findall(told) == asked.findall(said.stdout)
+    assert len(asked.findall(told)) > 10
+
+
 def test_generated_parts_are_current() -> None:
     generator = load_generator()
     stale = [
