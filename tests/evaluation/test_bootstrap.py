@@ -76,15 +76,31 @@ def test_many_pairs_are_resampled_a_few_replicates_at_a_time(monkeypatch: pytest
     monkeypatch.setattr(bootstrap, "_WEIGHTS_AT_ONCE", 150)
     for expected, found in zip(whole, pair_replicates(same, different, votes, TARGETS), strict=True):
         np.testing.assert_array_equal(found, expected)
+    # Whichever pairs are more: a set may have one large type and one small one.
+    sizes: list[int] = []
+    monkeypatch.setattr(bootstrap, "areas", lambda *a: sizes.extend([a[2].size, a[4].size]) or np.zeros(0))
+    pair_replicates(
+        different[:1] + (different[1][0],), (same[0], np.stack([same[1], same[1]])), votes, TARGETS
+    )
+    assert max(sizes) <= 150
 
 
 def test_every_set_keeps_its_number_of_types_in_every_replicate() -> None:
-    strata = ["a", "b", "a", "b", "a", "c"]
+    strata = ["a", "b", "a", "b", "a", "b"]
     votes = resample(strata, seed=3, replicates=200)
-    for name, number in {"a": 3, "b": 2, "c": 1}.items():
+    for name, number in {"a": 3, "b": 3}.items():
         assert (votes[:, [stratum == name for stratum in strata]].sum(axis=1) == number).all()
     assert votes.mean(axis=0) == pytest.approx(np.ones(6), abs=0.2)
     assert len(np.unique(votes, axis=0)) > 10
+
+
+def test_the_only_type_of_a_set_counts_as_often_as_one_of_many() -> None:
+    votes = resample(["lonely", *["set"] * 500], seed=3, replicates=4000)
+    for count in range(4):
+        share = (votes == count).mean(axis=0)
+        assert share[0] == pytest.approx(share[1:].mean(), abs=0.03)
+    # What the other sets get does not depend on it.
+    np.testing.assert_array_equal(votes[:, 1:], resample(["set"] * 500, seed=3, replicates=4000))
 
 
 def test_a_seed_makes_the_votes() -> None:

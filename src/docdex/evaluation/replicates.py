@@ -106,7 +106,8 @@ def _rank1(resampling: Resampling, draws: Sequence[Identification], capture: Cap
     return {
         # A set of one type has nothing to resample: an interval of no width would be a lie.
         **{name: values if len(types[name]) > 1 else None for name, values in by_set.items()},
-        "mean": np.mean(list(by_set.values()), axis=0) if told else None,
+        # It is missing where it was not drawn, so that nobody's lead rests on a single type unnoticed.
+        "mean": np.nanmean(list(by_set.values()), axis=0) if told else None,
     }
 
 
