@@ -61,8 +61,10 @@ def test_a_folder_without_benchmark_is_an_error(run: Run, tmp_path: Path) -> Non
 
 
 def test_results_that_cannot_be_written_are_an_error(run: Run, benchmark: str, draw: Draw) -> None:
-    target = draw("a.png", 1) + "/results.json"
-    assert target in run("evaluate --peer phash", benchmark, "-o", target, code=1).stderr
+    picture = draw("a.png", 1)
+    said = run("evaluate --peer phash", benchmark, "-o", f"{picture}/results.json", code=1).stderr
+    assert picture in said
+    assert "Measuring" not in said  # before hours of it, not after
 
 
 def test_a_report_is_written_where_asked(run: Run, benchmark: str) -> None:
@@ -71,5 +73,16 @@ def test_a_report_is_written_where_asked(run: Run, benchmark: str) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_an_error(run: Run, benchmark: str, draw: Draw) -> None:
-    target = draw("a.png", 1) + "/report.html"
-    assert target in run("evaluate --peer phash", benchmark, "--report", target, code=1).stderr
+    picture = draw("a.png", 1)
+    assert picture in run("evaluate --peer phash", benchmark, "--report", f"{picture}/r.html", code=1).stderr
+
+
+def test_results_outlive_a_report_that_cannot_be_drawn(
+    run: Run, benchmark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "report.html")
+
+    monkeypatch.setattr("docdex.evaluation.comparison.write_report", fail)
+    run("evaluate --peer phash --report report.html -o mine.json", benchmark, code=1)
+    assert [result.peer for result in read_results(Path("mine.json"))] == ["phash"]

@@ -16,10 +16,11 @@ from docdex.evaluation import evaluate
 from docdex.evaluation.comparison import measure_peers
 from docdex.evaluation.html import write_report
 from docdex.evaluation.keypoints import SiftPeer
-from docdex.evaluation.measurement import Measurement
-from docdex.evaluation.peers import open_peer
-from docdex.evaluation.plots import identification_curve, lay_out, project
-from docdex.evaluation.protocol import Benchmark
+from docdex.evaluation.measurement import Measurement, measure_vectors
+from docdex.evaluation.peers import open_peer, unit_length
+from docdex.evaluation.plots import draw_maps, draw_roc, identification_curve, lay_out, project
+from docdex.evaluation.protocol import Benchmark, Instance
+from docdex.evaluation.replicates import Resampling
 
 DATA_URI = re.compile(r'src="data:image/([a-z+]+);base64,([^"]+)"')
 
@@ -113,6 +114,17 @@ def test_a_lead_is_told_where_one_was_asked_for(page: str, benchmark_root: Path,
 
 def test_names_are_text_and_never_markup(page: str) -> None:
     assert "sift <& co>" in "".join(Outline(page).said)
+
+
+def test_a_dollar_in_a_name_is_no_formula(tmp_path: Path) -> None:
+    kinds = [kind for kind in ("us$$/a", "us$$/b") for _ in range(3)]
+    found = Benchmark(
+        tuple(Instance(Path(), k.split("/")[0], k, "flat", str(n)) for n, k in enumerate(kinds))
+    )
+    vectors = np.random.default_rng(0).standard_normal((len(kinds), 4, 8)).astype(np.float32)
+    measured = measure_vectors(Resampling(found), "a$^{b", unit_length(vectors))
+    for picture in (draw_maps(found, measured), draw_roc([measured], "flat")):
+        assert picture.startswith("data:image/")
 
 
 def test_a_costly_peer_says_how_it_was_asked(page: str) -> None:

@@ -12,7 +12,7 @@ from docdex.cli.command import Command
 from docdex.cli.options import json_option
 from docdex.cli.terminal import print_json, print_line, progress
 from docdex.evaluation import evaluate as measure
-from docdex.evaluation import markdown_table, write_results
+from docdex.evaluation import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,13 +86,17 @@ def evaluate(
       docdex evaluate my-pages/ --peer docdex:base --peer sift --report report.html
     """
     target = output or (None if peers else _RESULTS)
-    with _writing(report or cache), progress("Measuring") as show:
+    with _writing(target or report or cache), progress("Measuring") as show:
         results = measure(
-            folder, peers, against=against, train=train, cache=cache, report=report, progress=show
+            folder,
+            peers,
+            against=against,
+            train=train,
+            cache=cache,
+            output=target,
+            report=report,
+            progress=show,
         )
-    if target is not None:
-        with _writing(target):
-            write_results(results, target)
     if as_json:
         for result in results:
             print_json(result)
@@ -109,4 +113,4 @@ def _writing(path: Path | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise click.FileError(str(path or error.filename), error.strerror) from error
+        raise click.FileError(str(error.filename or path), error.strerror) from error

@@ -17,7 +17,7 @@ from docdex.evaluation.measurement import Measurement, measure_matches, measure_
 from docdex.evaluation.peers import Matcher, ModelPeer, cheap_peer_names, open_peer
 from docdex.evaluation.protocol import Benchmark
 from docdex.evaluation.replicates import Resampling
-from docdex.evaluation.results import Lead
+from docdex.evaluation.results import Lead, write_results
 from docdex.images import read_pages
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def evaluate(
     against: str | None = None,
     train: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
     report: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[PeerResult]:
@@ -50,20 +51,21 @@ def evaluate(
     default all of `cheap_peer_names`. against: one of them; how far those that are asked the same questions
     are ahead of it is told. train: pictures for the peer that fits a projection, by default the folder
     `train` beside `root`. cache: folder where texts that were read from pages are kept for the next run; by
-    default they are not. report: path of an HTML page to write beside, with pictures; it needs the extra
-    `report`. progress: called with the pictures done and their number, for each costly peer anew.
+    default they are not. output: path of the results as JSON, written before the report is drawn. report:
+    path of an HTML page to write beside, with pictures; it needs the extra `report`. progress: called with the pictures done and their number, for each costly peer anew.
 
-    Raises EmptySource when the folder holds no benchmark, InvalidSetting when `against` is not among the
-    peers or has its name from two of them, MissingExtra for a report without its extra, OSError for one that
-    cannot be written, what `open_peer` raises, and InputError for a picture that cannot be read: leaving it
-    out would measure something else.
+    Raises EmptySource when the folder holds no benchmark, InvalidSetting for one of its sets that is called
+    `all` or `mean` and when `against` is not among the peers or has its name from two of them, MissingExtra
+    for a report without its extra, OSError for a file that cannot be written, what `open_peer` raises, and
+    InputError for a picture that cannot be read: leaving it out would measure something else.
     """
     root = Path(root)
     benchmark = Benchmark.scan(root)
+    # What is bound to fail fails before hours of measuring, not after.
     if report is not None:
-        # What is bound to fail fails before hours of measuring, not after.
         require_extra()
-        Path(report).parent.mkdir(parents=True, exist_ok=True)
+    for file in (file for file in (output, report) if file is not None):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
     pictures = root.resolve().parent / "train" if train is None else Path(train)
     texts = None if cache is None else Path(cache)
     names = list(peers or cheap_peer_names())
@@ -78,9 +80,12 @@ def evaluate(
     measurements = measure_peers(benchmark, opened, progress=progress)
     if other is not None:
         measurements = [_with_lead(measurement, measurements[other]) for measurement in measurements]
+    results = [measurement.result for measurement in measurements]
+    if output is not None:
+        write_results(results, Path(output))
     if report is not None:
         write_report(benchmark, measurements, Path(report))
-    return [measurement.result for measurement in measurements]
+    return results
 
 
 def _with_lead(one: Measurement, other: Measurement) -> Measurement:

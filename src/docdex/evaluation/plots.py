@@ -30,6 +30,8 @@ STYLE: dict[Any, Any] = {
     # Names inside an SVG are random, and words curves, unless told otherwise.
     "svg.hashsalt": "docdex",
     "svg.fonttype": "none",
+    # A dollar in the name of a folder is no formula.
+    "text.parse_math": False,
     "font.size": 9,
     "axes.grid": True,
     "grid.alpha": 0.3,
