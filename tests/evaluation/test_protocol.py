@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from docdex.errors import EmptySource
+from docdex.errors import EmptySource, InvalidSetting
 from docdex.evaluation.metrics import auroc, threshold_at_fpr, tpr_at_fpr
 from docdex.evaluation.protocol import (
     CAPTURES,
@@ -187,6 +187,15 @@ def test_the_mean_is_over_sets_not_over_probes() -> None:
     similarities[of_b] = 1 - similarities[of_b]
     draws = [identify(benchmark, number, similarities) for number in range(DRAWS)]
     assert rank1_table(benchmark, draws, "stress") == {"a": 1.0, "b": 0.0, "mean": 0.5}
+
+
+@pytest.mark.parametrize("name", ["all", "mean"])
+def test_a_set_is_not_called_what_results_call_all_sets(tmp_path: Path, name: str) -> None:
+    picture = tmp_path / "flat" / name / "kind" / "a.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    with pytest.raises(InvalidSetting, match=f"a set called {name}.*rename"):
+        Benchmark.scan(tmp_path)
 
 
 def test_a_set_of_single_instances_has_no_rank1() -> None:

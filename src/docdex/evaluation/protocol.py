@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from docdex.errors import EmptySource
+from docdex.errors import EmptySource, InvalidSetting
 from docdex.evaluation.metrics import (
     auroc,
     detection_and_identification_rate,
@@ -29,6 +29,7 @@ Capture = Literal["flat", "stress"]
 CAPTURES: tuple[Capture, ...] = ("flat", "stress")
 DRAWS = 3
 FPIR_TARGETS = (0.1, 0.03, 0.01)
+_NO_SETS = {"all", "mean"}
 PAIR_TARGETS = {"1e-5": 1e-5, "1e-4": 1e-4, "1e-3": 1e-3, "1e-2": 1e-2, "1e-1": 1e-1}
 
 
@@ -56,7 +57,8 @@ class Benchmark:
     def scan(cls, root: Path) -> Benchmark:
         """Find `flat`, `stress` and `strangers/{flat,stress}` under a folder.
 
-        Raises EmptySource when there is nothing to measure.
+        Raises EmptySource when there is nothing to measure, InvalidSetting for a set that is called as results
+        call what they say of several.
         """
         found: list[Instance] = []
         for capture in CAPTURES:
@@ -69,6 +71,12 @@ class Benchmark:
         if not any(i.kind and i.capture == "flat" for i in found):
             raise EmptySource(
                 f"{root} holds no benchmark: expected flat/<set>/<type>/<instance>.jpg below it."
+            )
+        taken = sorted({i.set for i in found if i.kind} & _NO_SETS)
+        if taken:
+            raise InvalidSetting(
+                f"{root} has a set called {taken[0]}, which is what results call the figure of all sets: "
+                "rename that folder."
             )
         return cls(tuple(found))
 
