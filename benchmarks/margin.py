@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from docdex import models
 from docdex.embedder import ROTATIONS, OnnxEmbedder
@@ -57,8 +58,8 @@ def main() -> None:
                 "wrong": int((~correct).sum()),
                 "held_back": {
                     f"{margin:g}": {
-                        "of_wrong": round(float((lead[~correct] <= margin).mean()), 4),
-                        "of_right": round(float((lead[correct] <= margin).mean()), 4),
+                        "of_wrong": _share(lead[~correct] <= margin),
+                        "of_right": _share(lead[correct] <= margin),
                     }
                     for margin in MARGINS
                 },
@@ -66,6 +67,11 @@ def main() -> None:
             indent=2,
         )
     )
+
+
+def _share(held_back: NDArray[np.bool_]) -> float | None:
+    # Where no answer is wrong there is nothing to hold back.
+    return round(float(held_back.mean()), 4) if len(held_back) else None
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A row of the table of thresholds: what a model's similarity meant where it was measured.
 
-    fpr: false-positive rate reached; per: of strangers (`probe`) or of pairs of different types (`pair`).
-    gallery_labels, strangers: size of the measurement, `None` for pairs where it does not apply. data: what
-    on.
+    fpr: false-positive rate aimed at, which some of the galleries measured exceed a little where there are
+    several; per: of strangers (`probe`) or of pairs of different types (`pair`). gallery_labels, strangers:
+    size of the measurement, `None` for pairs where it does not apply. data: what it was measured on.
     """
 
     fpr: float

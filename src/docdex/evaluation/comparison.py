@@ -52,7 +52,8 @@ def evaluate(
     are ahead of it is told. train: pictures for the peer that fits a projection, by default the folder
     `train` beside `root`. cache: folder where texts that were read from pages are kept for the next run; by
     default they are not. output: path of the results as JSON, written before the report is drawn. report:
-    path of an HTML page to write beside, with pictures; it needs the extra `report`. progress: called with the pictures done and their number, for each costly peer anew.
+    path of an HTML page to write beside, with pictures; it needs the extra `report`. progress: called with
+    the pictures done and their number, for each costly peer anew.
 
     Raises EmptySource when the folder holds no benchmark, InvalidSetting for one of its sets that is called
     `all` or `mean` and when `against` is not among the peers or has its name from two of them, MissingExtra

@@ -57,8 +57,8 @@ class Benchmark:
     def scan(cls, root: Path) -> Benchmark:
         """Find `flat`, `stress` and `strangers/{flat,stress}` under a folder.
 
-        Raises EmptySource when there is nothing to measure, InvalidSetting for a set that is called as results
-        call what they say of several.
+        Raises EmptySource when there is nothing to measure, InvalidSetting for a set that is called as
+        results call what they say of several.
         """
         found: list[Instance] = []
         for capture in CAPTURES:

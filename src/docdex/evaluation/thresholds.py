@@ -29,14 +29,15 @@ _SUBSETS = 20
 """Random galleries of a size in each draw."""
 FPR_PER_PAIR = (1e-3, 1e-4, 1e-5)
 _STEPS = 10_000
-"""Thresholds are rounded up to four decimals: the one that is printed is the one that holds."""
+"""Thresholds are rounded up to four decimals, never down."""
 
 
 def threshold_table(root: str | os.PathLike[str], embedder: Embedder, *, data: str) -> tuple[Threshold, ...]:
     """Thresholds of a model on a benchmark folder, for upright pages and for the best of four orientations.
 
     Per probe: the threshold that lets at most this share of all strangers through, with one sample of each
-    type in the gallery, or of 10 or 30 types picked at random; the mean over the protocol's draws. Per
+    type in the gallery, or of 10 or 30 types picked at random; the mean over the protocol's draws, in some
+    of which it lets a little more through, and in others less. Per
     pair: over all pairs of a probe and a sample of different types, flat and stress, no strangers. data: what
     the table says it was measured on.
 

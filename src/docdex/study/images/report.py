@@ -37,7 +37,7 @@ def figures_table(record: ImagesRecord) -> str:
 
 
 def differences_table(record: ImagesRecord) -> str:
-    """By how much each row is ahead of the first, seed by seed: mean, and its 95 % interval by Student's t."""
+    """By how much each row is ahead of the first, seed by seed: mean, 95 % interval by Student's t."""
     against = record.of_row(record.rows[0].name)
     lines = []
     for row in record.rows[1:]:
