@@ -80,7 +80,7 @@ def test_many_pairs_are_resampled_a_few_replicates_at_a_time(monkeypatch: pytest
     sizes: list[int] = []
     monkeypatch.setattr(bootstrap, "areas", lambda *a: sizes.extend([a[2].size, a[4].size]) or np.zeros(0))
     pair_replicates(
-        different[:1] + (different[1][0],), (same[0], np.stack([same[1], same[1]])), votes, TARGETS
+        (different[0], different[1][0]), (same[0], np.stack([same[1], same[1]])), votes, TARGETS
     )
     assert max(sizes) <= 150
 
