@@ -18,7 +18,10 @@ from torch import Tensor, nn
 
 from docdex.errors import TrainingError
 from docdex.training.batch_norm import share_batch_norms
+from docdex.training.backbones import Trunk
+from docdex.training.heads import Head
 from docdex.training.margins import ArcFace, CosFace
+from docdex.training.network import EmbeddingNetwork
 from docdex.training.optim import RowAdamW, RowDescent, RowMomentum, RowOptimiser
 from docdex.training.partial_fc import PartialFC
 from docdex.training.processes import Processes
@@ -79,12 +82,23 @@ def train_layer(name: str) -> dict[str, Any]:
     return {"losses": torch.stack(losses), "gradients": gradients, "tables": dict(layer.tables)}
 
 
+class NormWithActivation(nn.BatchNorm2d):
+    """What timm's trunks are made of: a norm that holds what comes after it."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+        self.drop, self.act = nn.Identity(), nn.ReLU()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.act(self.drop(super().forward(input)))
+
+
 def train_norms() -> dict[str, Any]:
     """Outputs, gradients and statistics of two batch norms, and the summed gradient of a matrix."""
     processes = Processes.join()
     torch.manual_seed(3)
     network = nn.Sequential(
-        nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(36, 5), nn.BatchNorm1d(5, momentum=None)
+        NormWithActivation(4), nn.Flatten(), nn.Linear(36, 5), nn.BatchNorm1d(5, momentum=None)
     )
     share_batch_norms(network, processes)
     network = copy.deepcopy(network)  # as the run does for its averaged weights
@@ -105,6 +119,18 @@ def train_norms() -> dict[str, Any]:
     return {"parts": [*outputs, *slopes], "shared": shared, "evaluated": network.eval()(whole).detach()}
 
 
+def see_cells() -> Tensor:
+    """This process's maps of a trunk with a norm: of more pages than go through others at a time, unevenly."""
+    processes = Processes.join()
+    network = EmbeddingNetwork(
+        Trunk(nn.Sequential(), NormWithActivation(4), channels=4), Head(4, 2, squeeze=4, dimension=8)
+    )
+    share_batch_norms(network, processes)
+    maps = torch.randn(37, 4, 2, 2, generator=torch.Generator().manual_seed(5))
+    own = processes.block(len(maps))
+    return network.cells(maps[own.start : own.stop]).detach()
+
+
 def follow_and_fail() -> dict[str, Any]:
     """What becomes of different values, and of an error in the second process."""
     processes = Processes.join()
@@ -122,6 +148,7 @@ def everything() -> dict[str, Any]:
     return {
         "layers": {name: train_layer(name) for name in LAYERS},
         "norms": train_norms(),
+        "cells": see_cells(),
         "told": follow_and_fail() if Processes.join().count > 1 else {},
     }
 
@@ -168,6 +195,13 @@ def test_batch_norms_see_the_batch_of_all_processes(
         for name, value in one["shared"].items():
             assert torch.allclose(result["shared"][name], value, atol=1e-4), name
         assert torch.allclose(result["evaluated"], one["evaluated"], atol=1e-5)
+
+
+def test_a_trunk_with_norms_sees_its_share_of_the_batch_at_once(
+    alone: dict[str, Any], several: list[dict[str, Any]]
+) -> None:
+    assert alone["cells"].min() == 0
+    assert torch.allclose(torch.cat([result["cells"] for result in several]), alone["cells"], atol=1e-5)
 
 
 def test_all_take_the_first_one_s_values_and_hear_of_another_s_error(several: list[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from docdex.training.processes import Processes
 
 
+_AFTER = ("drop", "act")
+"""What timm's norms hold besides, in the order in which it is applied."""
+
+
 class GlobalBatchNorm(_BatchNorm):
     """Batch norm over the batch of all processes, (N, C, ...) on any device: a share of it is another batch.
 
-    torch's own `SyncBatchNorm` refuses tensors on the CPU.
+    torch's own `SyncBatchNorm` refuses tensors on the CPU. norm: torch's, or timm's `BatchNormAct2d`, which
+    holds what comes after it: that comes after this one too.
     """
 
     def __init__(self, norm: _BatchNorm, processes: Processes) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         self.processes, self.training = processes, norm.training
+        self.after = nn.Sequential(*(getattr(norm, name) for name in _AFTER if hasattr(norm, name)))
         if norm.affine:
             self.weight, self.bias = norm.weight, norm.bias
         if norm.track_running_stats:
@@ -33,7 +39,7 @@ class GlobalBatchNorm(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         """Normalised activations of the input's shape and dtype."""
         if not self.training:
-            return super().forward(input)
+            return cast("Tensor", self.after(super().forward(input)))
         wide = input.float()
         axes = [axis for axis in range(wide.ndim) if axis != 1]
         shape = [1, -1] + [1] * (wide.ndim - 2)
@@ -45,7 +51,7 @@ class GlobalBatchNorm(_BatchNorm):
         normal = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             normal = normal * self.weight.view(shape) + self.bias.view(shape)
-        return normal.to(input.dtype)
+        return cast("Tensor", self.after(normal.to(input.dtype)))
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from docdex.errors import InvalidSetting
 from docdex.training.backbones import STRIDE, build_trunk
@@ -75,7 +76,7 @@ class EmbeddingNetwork(nn.Module):
         cache, which at 208 px takes half of the time that one large batch would. A trunk with batch norms
         must see the batch whole.
         """
-        norms = any(isinstance(module, nn.BatchNorm2d) for module in self.upper.modules())
+        norms = any(isinstance(module, _BatchNorm) for module in self.upper.modules())
         parts = torch.split(maps, len(maps) if norms else _PAGES_AT_ONCE)
         cells = [self.upper(part.contiguous(memory_format=torch.channels_last)) for part in parts]
         return torch.cat(cells).float()
