@@ -63,6 +63,17 @@ def test_fewer_pages_than_dimensions_leave_the_other_dimensions_zero() -> None:
     assert not head.first.weight[10:].any()
 
 
+@pytest.mark.parametrize("count", [15, 16, 17])
+def test_pages_about_their_mean_have_one_direction_less_and_noise_is_not_blown_up(count: int) -> None:
+    cells = trunk_maps(count, 4)
+    head = head_of(4)
+    head.start_from(cells)
+    with torch.no_grad():
+        spread = head.first(head.squeeze(nn.functional.normalize(cells, dim=1)).flatten(1)).std(dim=0)
+    assert spread.max() < 3
+    assert int((spread > 0).sum()) == min(count - 1, 16)
+
+
 def test_the_head_sees_directions_of_cells_and_not_their_length() -> None:
     head = head_of(4).eval()
     cells = trunk_maps(6, 4)

@@ -149,10 +149,12 @@ def _start_squeeze(squeeze: nn.Conv2d, unit: Tensor) -> None:
 def _principal(centred: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Variances (K,) of the leading principal directions, largest first, and these, (K, F), of unit length.
 
-    centred: (N, F) with a mean of zero. K is count, or less where N or F is. By the smaller of the two
+    centred: (N, F) with a mean of zero. K is count, or less where N - 1 or F is: N rows about their mean
+    have no more directions, and what comes after them is noise to be blown up. By the smaller of the two
     products of `centred` with itself: views are fewer than a grid's numbers, and a decomposition of all of
     it takes four times as long and more.
     """
+    count = min(count, len(centred) - 1)
     wide = centred.shape[1] > centred.shape[0]
     # Squares of strengths: float32 would lose the weak directions.
     product = (centred @ centred.T if wide else centred.T @ centred).double()
