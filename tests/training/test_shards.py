@@ -63,3 +63,26 @@ def test_a_shard_that_breaks_off_gives_what_is_whole_before_it_says_so(tmp_path:
         while True:
             names.append(next(iterator).name)
     assert names == ["0.jpg", "1.jpg"]
+
+
+def test_a_damaged_header_is_no_end(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "s.tar", {f"{number}.jpg": bytes(500) for number in range(5)})
+    content = bytearray(shard.read_bytes())
+    content[2 * 1024] ^= 1  # the third: a header and a block each
+    shard.write_bytes(content)
+    found = []
+    with pytest.raises(tarfile.TarError, match="no header at byte 2048"):
+        found.extend(member.name for member in read_index(shard))
+    assert found[:1] == ["0.jpg"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_a_link_is_named_and_has_nothing_in_it(tmp_path: Path, kind: bytes) -> None:
+    shard = tmp_path / "s.tar"
+    with tarfile.open(shard, "w:") as tar:
+        image, link = tarfile.TarInfo("0.jpg"), tarfile.TarInfo("1.jpg")
+        image.size, link.type, link.linkname = 3, kind, "0.jpg"
+        tar.addfile(image, io.BytesIO(b"abc"))
+        tar.addfile(link)
+    contents = [read_member(shard, member.offset, member.size) for member in read_index(shard)]
+    assert contents == [b"abc", b""]

@@ -27,6 +27,8 @@ class Member(NamedTuple):
 def read_index(path: Path) -> Iterator[Member]:
     """Members of a shard in their order; what is no image by its suffix is skipped.
 
+    A link has no bytes of its own: it is a member of size 0, which no decoder takes for an image.
+
     The members of a sample stand together and share a key, their name up to its first dot (the format of
     WebDataset). Raises tarfile.TarError or OSError where the shard is no tar file, compressed, or broken off,
     after the members before that place.
@@ -35,18 +37,22 @@ def read_index(path: Path) -> Iterator[Member]:
     with tarfile.open(path, "r:") as tar:
         for entry in tar:
             tar.members = []  # type: ignore[attr-defined]  # it would keep an object for each
-            if not entry.isfile():
+            if not (entry.isfile() or entry.islnk() or entry.issym()):
                 continue
             folder, _, name = entry.name.rpartition("/")
             if (of := f"{folder}/{name.partition('.')[0]}") != key:
                 yield from _labelled(waiting, label)
                 key, label, waiting = of, None, []
             suffix = PurePosixPath(name).suffix.lower()
-            if suffix == ".cls" and (content := tar.extractfile(entry)) is not None:
+            if suffix == ".cls" and entry.isfile() and (content := tar.extractfile(entry)) is not None:
                 label = content.read(_LONGEST_LABEL).decode("utf-8", "replace").strip()
             elif suffix in IMAGES:
                 waiting.append(Member(entry.name, entry.offset_data, entry.size, folder))
+        end = tar.offset
     yield from _labelled(waiting, label)
+    # For tarfile a header that cannot be read is the end, like one of zeros: the rest would go unsaid.
+    if any(read_member(path, end, tarfile.BLOCKSIZE)):
+        raise tarfile.ReadError(f"no header at byte {end}")
 
 
 def _labelled(members: list[Member], label: str | None) -> list[Member]:
