@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from test_shards import write_shard
 
 from docdex.errors import TrainingError
+from docdex.images import Page
 from docdex.training import data
 from docdex.training.data import Scan, shrink
 from docdex.training.files import FileList
@@ -115,6 +117,21 @@ def test_a_kept_scan_says_the_same_without_reading_the_files(
     assert list(first.labels) == list(again.labels)
     assert first.broken == again.broken
     assert np.array_equal(again.read(6, 50), pages[6])
+
+
+@pytest.mark.parametrize("code", ["missing-extra", "page-too-large", "source-not-found"])
+def test_a_file_left_out_for_want_of_something_else_is_tried_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    decode = data._decode
+
+    def without_its_extra(piece: data._Piece, side: int) -> Iterator[Page | data.Broken]:
+        yield data.Broken(str(piece.path), None, code, "install it")
+
+    monkeypatch.setattr(data, "_decode", without_its_extra)
+    assert len(scanned(source, tmp_path / "kept")[0]) == 0
+    monkeypatch.setattr(data, "_decode", decode)
+    assert len(scanned(source, tmp_path / "kept")[0]) == 7
 
 
 def test_a_source_that_changed_is_scanned_anew(source: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from docdex.errors import TrainingError
+from docdex.training import classes
 from docdex.training.templates import FORMS, draw, draw_of_editions, draw_of_office, draw_of_shop
 from docdex.training.templates.kinds import KINDS, Kind
 from docdex.training.templates.parts import draw_paragraph
@@ -221,6 +224,13 @@ def test_twins_are_different_templates() -> None:
     twins = [(one, other) for one, other in pages if one.shape == other.shape]
     assert twins
     assert all(unlike(one, other) > 0 for one, other in twins)
+
+
+def test_pictures_are_found_among_other_files(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.json").write_text("{}", encoding="utf-8")
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((9, 9, 3), np.uint8))
+    assert len(classes._read_pictures(tmp_path)) == 2
 
 
 def test_without_pictures_their_places_stay_empty() -> None:

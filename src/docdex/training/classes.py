@@ -146,12 +146,19 @@ class ClassTable:
 
     @classmethod
     def build(
-        cls, config: DataConfig, say: Callable[[str], None] = print, run: Path | None = None
+        cls,
+        config: DataConfig,
+        say: Callable[[str], None] = print,
+        run: Path | None = None,
+        *,
+        writes: bool = True,
     ) -> ClassTable:
         """Scan every source.
 
         run: folder for the list of broken files, `broken.tsv`, and for kept scans unless the config names
-        another; None keeps neither. Raises TrainingError for a source without images, a class without any,
+        another; None keeps neither. writes: whether this process writes that list, for all of them.
+
+        Raises TrainingError for a source without images, a class without any,
         templates' pictures that are not there, or fewer than two classes.
         """
         kept_in = expand(config.cache) if config.cache else run / "scans" if run else None
@@ -172,7 +179,7 @@ class ClassTable:
             say(f"{_name(source)}: {len(scan)} images, {count} classes{told}")
         digests = np.concatenate([scan.digests for scan in scans])
         broken = tuple(item for scan in scans for item in scan.broken)
-        _tell(pages, broken, digests, say, run)
+        _tell(pages, broken, digests, say, run if writes else None)
         weights = [source.weight * block.count for source, block in zip(config.sources, blocks, strict=True)]
         drawn = _drawn(config)
         share = config.template_share if any(count for count, _ in drawn) else 0.0
@@ -304,8 +311,8 @@ def write_broken(broken: Sequence[Broken], path: Path) -> None:
 
 def _read_pictures(folder: Path) -> list[Pixels]:
     """Every fourth picture of a folder, small: more would only take memory. Raises TrainingError for none."""
-    paths = [path for path in sorted(folder.rglob("*"))[::4] if path.suffix.lower() in _SUFFIXES]
-    found = iter_pages(paths, short_side=64)
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES]
+    found = iter_pages(paths[::4], short_side=64)
     pictures = [shrink(page.pixels, 64) for page in found if isinstance(page, Page)]
     if not pictures:
         raise TrainingError(f"{folder}: no pictures for templates (config data.pictures).")

@@ -38,6 +38,8 @@ _FORMAT = 1
 """Raised when kept scans of before can no longer be read."""
 _AT_ONCE = 64
 """Files decoded at a time: enough for the threads, few enough for the memory."""
+_NOT_THE_FILE = frozenset({"missing-extra", "page-too-large"})
+"""Errors that go while a file stays as it is: for want of an extra, or of memory."""
 _TELL_EVERY = 20_000
 """Files between two words on how far a scan is."""
 _WHOLE = -1
@@ -98,7 +100,7 @@ class Scan:
         keep: Callable[[Pixels], None],
         say: Callable[[str], None] = print,
     ) -> Scan:
-        """Decode every page, or take what a scan before kept.
+        """Decode every page, or take what a scan before kept, unless what it left out may be had by now.
 
         side: short side that pages are shrunk to. kept_in: folder of kept scans, None for nowhere. keep: is
         given the pages in their order, unless they were scanned before. say: is told how far a long scan is.
@@ -107,7 +109,8 @@ class Scan:
         if kept_in is None:
             return _scan(files, side, keep, say)
         path = kept_in / f"scan-{files.identity[:16]}.npz"
-        if (kept := _load(path, files)) is None:
+        kept = _load(path, files)
+        if kept is None or any(map(_may_be_had, kept.broken)):
             kept = _scan(files, side, keep, say)
             _save(kept, path)
         return kept
@@ -128,6 +131,13 @@ class Scan:
                 f"{path} could be read when it was scanned, and now cannot: {error}"
             ) from error
         return shrink(page.pixels, side)
+
+
+def _may_be_had(broken: Broken) -> bool:
+    # What could not be opened may be readable by now, which changes neither its size nor its time.
+    return broken.code in _NOT_THE_FILE or (
+        broken.code == "source-not-found" and os.access(broken.source, os.R_OK)
+    )
 
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
