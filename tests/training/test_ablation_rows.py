@@ -150,8 +150,8 @@ def test_killed_in_a_run_an_ablation_keeps_what_was_finished_and_goes_on_in_that
 ) -> None:
     lines = [line for line in PLAN.splitlines() if "no such" not in line]
     plan.write_text("\n".join(lines).replace("steps = 2", "steps = 3"), encoding="utf-8")
-    # Each run saves after its first step, its second, and in the end.
-    with killed_after_saves(5):
+    # Each run saves before its first step, after it, after its second, and in the end.
+    with killed_after_saves(7):
         run()
     assert [found.changes for found in read_record(plan.parent / "found.json").runs] == [{}]
     folder = plan.parent / "runs" / folder_name(read_ablation(plan).variants[1])

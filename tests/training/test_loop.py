@@ -102,7 +102,7 @@ def test_killed_and_resumed_a_run_ends_with_the_weights_of_one_that_was_not(
     tiny_run: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = read_config(tiny_run)
-    with killed_after_saves(3):
+    with killed_after_saves(4):  # the first of them before the first step
         train(config, tmp_path / "killed")
     assert checkpoint.load(tmp_path / "killed" / "last.pt")["step"] == 3
     resumed = train(config, tmp_path / "killed", resume=True)
@@ -219,6 +219,47 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(tiny_run: Path, tmp_path: 
     assert last["step"] == 6
     assert best["progress"]["best"] == last["progress"]["best"] == pytest.approx(0.9)
     assert [entry["step"] for entry in last["progress"]["history"]] == [0, 1, 2, 3, 4, 5, 6, 6]
+
+
+def test_a_run_killed_before_its_first_step_goes_on(tiny_run: Path, trained: Path, tmp_path: Path) -> None:
+    config = read_config(tiny_run)
+    with killed_after_saves(1):
+        train(config, tmp_path / "killed")
+    assert checkpoint.load(tmp_path / "killed" / "last.pt")["step"] == 0
+    resumed, uninterrupted = train(config, tmp_path / "killed", resume=True), load(trained)
+    assert all(same(resumed[part], uninterrupted[part]) for part in LEARNED)
+
+
+def test_a_best_checkpoint_newer_than_the_last_is_not_replaced_by_a_worse_one(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(read_config(tiny_run), validate_minutes=1e-9)
+    trainer = Trainer(config, tmp_path / "run", say=silent)
+    trainer.validation = ScriptedValidation([0.1, 0.2, 0.9])  # type: ignore[assignment]
+    with pytest.raises(StopIteration):  # killed after it had measured step 2, and saved nothing since step 0
+        trainer.train()
+    resumed = Trainer(config, tmp_path / "run", resume=True, say=silent)
+    resumed.validation = ScriptedValidation([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])  # type: ignore[assignment]
+    resumed.train()
+    assert checkpoint.load(tmp_path / "run" / "best.pt")["step"] == 2
+    assert resumed.progress.best == pytest.approx(0.9)
+
+
+def test_a_benchmark_that_cannot_tell_all_still_chooses(tiny_run: Path, tmp_path: Path) -> None:
+    class Lacking(ScriptedValidation):
+        def measure(self, network: object) -> dict[str, float]:
+            return {**super().measure(network), "rank1_stress": float("nan")}
+
+    told: list[str] = []
+    trainer = Trainer(read_config(tiny_run), tmp_path / "run", say=told.append)
+    trainer.validation = Lacking([0.1, 0.7])  # type: ignore[assignment]
+    trainer.train()
+    assert [line for line in told if "rank1_stress" in line and "cannot tell" in line] == [
+        "the score is without what this benchmark cannot tell: rank1_stress"
+    ]
+    assert checkpoint.load(tmp_path / "run" / "best.pt")["progress"]["best"] == pytest.approx(0.7)
+    lines = (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line).get("rank1_stress", "not said") for line in lines} == {None, "not said"}
 
 
 def test_the_budget_in_minutes_is_kept(

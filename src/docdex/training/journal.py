@@ -37,14 +37,15 @@ class Journal:
         self._events: SummaryWriter | None = None
 
     def write(self, step: int, **figures: float) -> None:
-        """Figures of a step: a JSON object on a line, and a curve each.
+        """Figures of a step: a JSON object on a line, null for what is no number, and a curve each.
 
         Raises TrainingError where they cannot be written, such as on a full disk.
         """
         try:
             self.run.mkdir(parents=True, exist_ok=True)
             with (self.run / LINES).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": step, **figures}) + os.linesep)
+                known = {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+                file.write(json.dumps({"step": step, **known}) + os.linesep)
             if (events := self._open(step)) is not None:
                 for name, figure in figures.items():
                     events.add_scalar(name, figure, step)

@@ -116,7 +116,7 @@ class Trainer:
             self.say(f"starting from {start.origin}")
             start.load_into(self.network, config.model)
         # The first writes for all what is known of the files.
-        self.table = ClassTable.build(config.data, self.say, run if first else None)
+        self.table = ClassTable.build(config.data, self.say, run, writes=first)
         self.made_of = self.table.identity()
         self.batches = Batches(config, self.table, to_onnx(self.network.lower, config.model.side, "maps"))
         dev = expand("$DOCDEX_DATA") / "dev"
@@ -153,7 +153,7 @@ class Trainer:
     def _read_state(self, resume: bool) -> dict[str, Any] | None:
         path = self.run / "last.pt"
         if not resume:
-            if path.exists():
+            if path.exists() or (self.run / "best.pt").exists():
                 raise TrainingError(f"{self.run} holds a run already: resume it, or choose another folder.")
             return None
         state = checkpoint.load(path)
@@ -205,9 +205,18 @@ class Trainer:
                 self.distillation.load_state_dict(state["distillation"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.progress = Progress(**state["progress"])
+            self.progress.best = max(self.progress.best, self._best_kept())
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise self._of_another_network(error) from error
         self._rows = checkpoint.load_layer(self.run / "last.pt", state, self.centres)
+
+    def _best_kept(self) -> float:
+        """Score of `best.pt`: of a later step than `last.pt` where the run was killed between the two."""
+        path = self.run / "best.pt"
+        if not path.exists():
+            return float("-inf")
+        state = checkpoint.load(path)
+        return float(state["progress"]["best"])
 
     def _state(self) -> dict[str, Any]:
         progress = self.progress
@@ -247,18 +256,21 @@ class Trainer:
         part = self.batches.part(self.processes.block(config.optim.batch), taught)
         # Workers are forked here: later there is a thread that writes for TensorBoard.
         batches = from_workers(part, range(progress.step, BEYOND), config.workers)
+        if not progress.step:
+            self._save()  # what comes before the first step may have taken long
         if not progress.history:
             self._measure()
-        began, cpu_began = time.monotonic() - progress.seconds, cpu_seconds() - progress.cpu
+        began, cpu_before, cpu_began = time.monotonic() - progress.seconds, progress.cpu, cpu_seconds()
         saved = measured = progress.seconds
         losses: list[float] = []
         while self.share_done() < 1:
             losses.append(self._step(next(batches)))
             progress.step += 1
             # All go by the clock of the first: the schedule and the end must be the same for everybody.
-            clock = torch.tensor([time.monotonic() - began, cpu_seconds() - cpu_began], dtype=torch.float64)
-            self.processes.follow_first([clock])
-            progress.seconds, progress.cpu = clock.tolist()
+            seconds = time.monotonic() - began if self.processes.first else 0.0
+            spent = torch.tensor([seconds, cpu_seconds() - cpu_began], dtype=torch.float64)
+            progress.seconds, cpu = self.processes.add_(spent).tolist()
+            progress.cpu = cpu_before + cpu
             if self.show is not None:
                 self.show(progress.pace(losses[-1], config.optim.batch, self.share_done()))
             if progress.step % _SAID_EVERY == 0:
@@ -329,7 +341,12 @@ class Trainer:
             return
         self.averaged.eval()
         figures = self.validation.measure(self.averaged)
-        score = float(np.mean([figures[name] for name in _CHOSEN_BY]))
+        chosen_by = {name: figures[name] for name in _CHOSEN_BY}
+        known = [figure for figure in chosen_by.values() if math.isfinite(figure)]
+        if len(known) < len(chosen_by) and not self.progress.history:
+            absent = ", ".join(name for name, figure in chosen_by.items() if not math.isfinite(figure))
+            self.say(f"the score is without what this benchmark cannot tell: {absent}")
+        score = float(np.mean(known)) if known else float("nan")
         self.progress.history.append({"step": self.progress.step, "score": score, **figures})
         self.journal.write(self.progress.step, score=score, **figures)
         told = " ".join(f"{name} {figure:.3f}" for name, figure in figures.items())
