@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,28 @@ def test_another_number_and_another_seed_make_other_batches(batches: Batches, lo
     maps = batches[0][0]
     assert not torch.equal(maps, batches[1][0])
     assert not torch.equal(maps, reseeded[0][0])
+
+
+def test_what_chooses_a_class_makes_no_view_of_it(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    # numpy takes [seed, number] and [seed, number, 0] for one seed.
+    first: list[float] = []
+    monkeypatch.setattr(batches, "view", lambda _, rng: first.append(rng.random()))
+
+    def draw(_: ClassTable, where: NDArray[np.float64]) -> NDArray[np.int64]:
+        first.append(float(where[0]))
+        return where.astype(np.int64)
+
+    monkeypatch.setattr(ClassTable, "draw", draw)
+    batches.views(0, range(1))
+    assert first[1] != pytest.approx(first[0] * batches.config.optim.batch)
+
+
+def test_pages_are_not_sent_to_workers_that_can_read_them(batches: Batches) -> None:
+    pages = batches.table.pages
+    sent = pickle.loads(pickle.dumps(pages))
+    assert pages.kept == len(pages) == len(sent)
+    assert sent.kept == 0
+    assert np.array_equal(sent[0], pages[0])
 
 
 def test_the_same_page_is_another_view_in_every_batch_and_place(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,10 @@ class Pages:
         self._scans: list[Scan] = []
         self._firsts: list[int] = [0]
         self._kept: list[Pixels] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where workers are not forked each is sent a copy: it decodes what it is asked for.
+        return {**self.__dict__, "_kept": []}
 
     def __len__(self) -> int:
         return self._firsts[-1]

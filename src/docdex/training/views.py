@@ -35,6 +35,10 @@ _HEAD_SCALE, _HEAD_BESIDE, _HEAD_ABOVE = 0.06, 0.03, (-0.15, 0.3)
 far it may be too high, as shares of its width."""
 
 
+_CLASSES = 1 << 29
+"""Sets the random numbers that choose classes apart from those of a place: a zero at the end is as none."""
+
+
 class Batch(NamedTuple):
     """What one step learns from: B views, and then K clean copies of some of their pages.
 
@@ -88,7 +92,7 @@ class Batches(Dataset[Batch]):
         """Class numbers (B,) of a whole batch."""
         batch = self.config.optim.batch
         # Stratified over the class distribution: a batch holds few repeats and all kinds.
-        rng = np.random.default_rng([self.config.seed, number])
+        rng = np.random.default_rng([self.config.seed, number, _CLASSES])
         return self.table.draw((np.arange(batch) + rng.random(batch)) / batch)
 
     def views(self, number: int, places: range) -> list[NDArray[np.float32]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import cv2
 from torch.utils.data import DataLoader, Dataset
 
 from docdex.errors import DocdexError
@@ -18,7 +19,7 @@ _AHEAD = 3
 
 
 def from_workers(dataset: Dataset[T], numbers: range, workers: int) -> Iterator[T]:
-    """The items of these numbers, in their order. Workers are forked in this call, not with the first item.
+    """The items of these numbers, in their order. Workers are started in this call, not with the first item.
 
     workers: processes; 0 makes the items in this one. What an item raises of docdex's errors is raised here.
     """
@@ -28,6 +29,7 @@ def from_workers(dataset: Dataset[T], numbers: range, workers: int) -> Iterator[
         sampler=numbers,
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
+        worker_init_fn=_use_one_thread,
     )
     return _raised(iter(loader))
 
@@ -37,6 +39,11 @@ def _raised(items: Iterator[T | DocdexError]) -> Iterator[T]:
         if isinstance(item, DocdexError):
             raise item
         yield item
+
+
+def _use_one_thread(_: int) -> None:
+    # A worker that was not forked knows nothing of what its parent had set.
+    cv2.setNumThreads(1)
 
 
 class _Told(Dataset["T | DocdexError"]):
