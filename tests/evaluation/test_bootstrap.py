@@ -79,9 +79,7 @@ def test_many_pairs_are_resampled_a_few_replicates_at_a_time(monkeypatch: pytest
     # Whichever pairs are more: a set may have one large type and one small one.
     sizes: list[int] = []
     monkeypatch.setattr(bootstrap, "areas", lambda *a: sizes.extend([a[2].size, a[4].size]) or np.zeros(0))
-    pair_replicates(
-        (different[0], different[1][0]), (same[0], np.stack([same[1], same[1]])), votes, TARGETS
-    )
+    pair_replicates((different[0], different[1][0]), (same[0], np.stack([same[1], same[1]])), votes, TARGETS)
     assert max(sizes) <= 150
 
 

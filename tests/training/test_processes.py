@@ -17,8 +17,8 @@ from spawning import run_together
 from torch import Tensor, nn
 
 from docdex.errors import TrainingError
-from docdex.training.batch_norm import share_batch_norms
 from docdex.training.backbones import Trunk
+from docdex.training.batch_norm import share_batch_norms
 from docdex.training.heads import Head
 from docdex.training.margins import ArcFace, CosFace
 from docdex.training.network import EmbeddingNetwork
@@ -120,7 +120,7 @@ def train_norms() -> dict[str, Any]:
 
 
 def see_cells() -> Tensor:
-    """This process's maps of a trunk with a norm: of more pages than go through others at a time, unevenly."""
+    """This process's maps of a trunk with a norm, of more pages than go through others at a time."""
     processes = Processes.join()
     network = EmbeddingNetwork(
         Trunk(nn.Sequential(), NormWithActivation(4), channels=4), Head(4, 2, squeeze=4, dimension=8)

@@ -52,6 +52,8 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         (LEAST + "[model]\nside = 100\n", "model.side"),
         (LEAST + "[model]\nfrozen_stride = 3\n", "model.frozen_stride"),
         (LEAST + '[model]\nhead = "mean"\n', "model.head"),
+        ('start_from = "small"\n' + LEAST + "[model]\ndistil_minutes = 1\n", "model.distil_minutes is for"),
+        (LEAST + "[model]\nfrozen_stride = 16\ndistil_minutes = 1\n", "distil_minutes has nothing to teach"),
         (LEAST + '[distil]\nloss = "cosine"\n', r"distil\.loss cosine needs a distil\.teacher"),
         (LEAST + '[distil]\nteacher = "lite0"\n', r"distil\.teacher is never asked"),
         (LEAST + '[distil]\nteacher = "clip"\n', r"distil\.teacher"),

@@ -54,7 +54,9 @@ def _train_text(config: Path, run: Path | None, *, resume: bool) -> None:
     from docdex.training.text import TextTrainer, read_text_config, release_text
 
     if resume:
-        raise InvalidSetting("A run of texts takes minutes and keeps no checkpoints: start it again.")
+        raise InvalidSetting(
+            "A run of texts takes minutes and keeps no checkpoints: start it again, in another folder."
+        )
     read = read_text_config(config)
     folder = run or Path("runs") / read.name
     with training_bar() as show:

@@ -276,16 +276,24 @@ def check_config(config: TrainConfig, name: str) -> None:
     """Raise TrainingError, with `name` in it, for keys that are fine each by itself and not together."""
     if (config.optim.minutes is None) == (config.optim.steps is None):
         raise TrainingError(f"{name}: give either optim.minutes or optim.steps.")
-    if config.loss.sampled > 1 and not config.loss.sampled.is_integer():
-        raise TrainingError(
-            f"{name}: loss.sampled is a share up to 1, or a whole number of classes; it is "
-            f"{config.loss.sampled:g}."
-        )
+    check_sampled(config.loss, name)
     if config.optim.centre_decay and config.optim.centres == "descent":
         raise TrainingError(f"{name}: optim.centre_decay does nothing to centres of unit length (`descent`).")
     if config.data.severity[0] > config.data.severity[1]:
         raise TrainingError(f"{name}: data.severity must go from low to high; it is {config.data.severity}.")
+    if config.model.distil_minutes and config.start_from is not None:
+        raise TrainingError(f"{name}: model.distil_minutes is for a trunk of its own, not for start_from's.")
+    if config.model.distil_minutes and config.model.frozen_stride == 16:
+        raise TrainingError(f"{name}: model.distil_minutes has nothing to teach a trunk that is all frozen.")
     _check_distillation(config, name)
+
+
+def check_sampled(loss: LossConfig, name: str) -> None:
+    """Raise TrainingError, with `name` in it, for a number of classes that is not whole."""
+    if loss.sampled > 1 and not loss.sampled.is_integer():
+        raise TrainingError(
+            f"{name}: loss.sampled is a share up to 1, or a whole number of classes; it is {loss.sampled:g}."
+        )
 
 
 def _check_distillation(config: TrainConfig, name: str) -> None:

@@ -49,6 +49,9 @@ def map_cosine(student: Tensor, teacher: Tensor) -> Tensor:
 def map_smooth_l1(student: Tensor, teacher: Tensor, *, beta: float = 2.0) -> Tensor:
     """Smooth L1 of cells that are whitened each by its own mean and deviation (arXiv 2205.14141).
 
+    That paper whitens the teacher's alone; here a student's scale and offset do not count, as heads look at
+    directions only.
+
     student, teacher: (N, C, G, G). beta: where the square ends and the line begins. Returns a scalar.
     """
     one, other = (F.layer_norm(maps.movedim(1, -1), maps.shape[1:2]) for maps in (student, teacher))

@@ -145,7 +145,10 @@ class _Clock:
 
 
 class RowMomentum:
-    """Gradient descent with momentum, decoupled decay (SGDW, arXiv 1711.05101).
+    """Gradient descent with momentum as torch has it, and decoupled decay (SGDW, arXiv 1711.05101).
+
+    The rate multiplies the momentum in each step; in the paper it goes into the momentum with the gradient,
+    which is the same while the rate stays.
 
     momentum: 0 to below 1. decay: share of the weights a step at a rate of 1. tables: `momentum`, shaped as
     the centres, zeros, and `touched`, (rows,) int64 zeros.

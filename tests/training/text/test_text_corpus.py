@@ -71,6 +71,12 @@ def test_a_held_out_label_that_is_misspelt_is_an_error(table: Path) -> None:
         Corpus.read([TextSource(str(table), held_out=("A",))])
 
 
+def test_a_source_of_which_all_is_held_out_is_an_error(table: Path) -> None:
+    labels = tuple(sorted({row.label for row in read_labelled(table)}))
+    with pytest.raises(TrainingError, match="all of its labels are held out"):
+        Corpus.read([TextSource(str(table), held_out=labels)])
+
+
 def test_a_class_is_a_label_or_a_text(table: Path) -> None:
     corpus = Corpus.read([TextSource(str(table)), TextSource(str(table), classes="one")])
     assert corpus.classes == 2 + 3

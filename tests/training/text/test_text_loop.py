@@ -198,6 +198,19 @@ def test_centres_start_at_random_and_one_a_class(toml: Path) -> None:
         read_text_config(toml)
 
 
+@pytest.mark.parametrize(
+    ("added", "named"),
+    [
+        ("loss = { start = 'random', sampled = 1.5 }\n", "sampled"),
+        ("teacher = { word_share = 1.0 }\n", "word_share"),
+    ],
+)
+def test_settings_that_leave_nothing_to_learn_are_refused(toml: Path, added: str, named: str) -> None:
+    toml.write_text(toml.read_text() + added)
+    with pytest.raises(TrainingError, match=rf"mine\.toml.*{named}"):
+        read_text_config(toml)
+
+
 def test_a_config_of_pages_is_not_one_of_texts(tmp_path: Path) -> None:
     assert not is_text_config(ROOT / "configs" / "small.toml")
     assert is_text_config(ROOT / "configs" / "text.toml")

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from docdex.errors import TrainingError
 from docdex.text.network import MOST_ROWS
-from docdex.training.config import Count, LossConfig, NotNegative, Positive, Share
+from docdex.training.config import Count, LossConfig, NotNegative, Positive, Share, check_sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,4 +112,8 @@ def read_text_config(path: Path) -> TextConfig:
         raise TrainingError(
             f"{path}: centres of texts start at random, one a class: loss.start, loss.subcentres."
         )
+    check_sampled(config.loss, str(path))
+    batch = config.optim.batch
+    if config.teacher is not None and round(batch * config.teacher.word_share) == batch:
+        raise TrainingError(f"{path}: teacher.word_share leaves no text in a batch to learn a label from.")
     return config

@@ -92,6 +92,8 @@ class Corpus:
             if unknown := sorted(set(source.held_out) - {row.label for row in rows}):
                 raise TrainingError(f"{source.file} has no label {', '.join(unknown)} to hold out.")
             rows = [row for row in rows if row.label not in source.held_out]
+            if not rows:
+                raise TrainingError(f"{source.file}: all of its labels are held out.")
             by_class: dict[str, list[int]] = {}
             for number, row in enumerate(rows, len(texts)):
                 name = row.label if source.classes == "labelled" else str(number)

@@ -63,7 +63,7 @@ class TextTrainer:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         if (run / LINES).exists():
-            raise TrainingError(f"{run} holds a run already: choose another folder.")
+            raise TrainingError(f"{run} holds a run already: remove it, or choose another folder.")
         self.config, self.say, self.show = config, say, show
         self.journal = Journal(run, say)
         self.batches = TextBatches(config, say)
