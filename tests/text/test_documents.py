@@ -57,6 +57,12 @@ def test_plain_text_that_only_looks_a_little_like_markdown_stays(plain: str) -> 
     assert only(plain.encode()) == plain
 
 
+def test_a_heading_of_signs_alone_is_looked_at_once() -> None:
+    # Where its end is tried at each sign anew, nobody waits for it.
+    signs = "#" * 100_000
+    assert only(f"# Title {signs}\n# {signs}end".encode()) == f"Title\n{signs}end"
+
+
 # HTML
 
 
@@ -72,6 +78,12 @@ def test_html_says_what_a_browser_shows() -> None:
 )
 def test_html_is_told_by_how_it_begins(start: str) -> None:
     assert only(f"{start}words".encode()) == "words"
+
+
+@pytest.mark.parametrize(("after", "said"), [("<p>words", "words"), ("words", "<!---->" * 290 + "words")])
+def test_comments_before_a_page_are_looked_at_once(after: str, said: str) -> None:
+    # Where a comment may also end with a later one, every comment doubles the time.
+    assert only(("<!---->" * 290 + after).encode()) == said
 
 
 @pytest.mark.parametrize(

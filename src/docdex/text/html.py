@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from docdex.images import Limits
 
 _STARTS = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*"
     r"<(?:!doctype\s+html|html|head|body|title|meta|style|script|table|div|p|h1|font|br|b|a)(?=[\s>/])",
     re.IGNORECASE | re.DOTALL,
 )
-"""How HTML begins: what the standard of telling types by content takes for it, and `meta`."""
+"""How HTML begins: what the standard of telling types by content takes for it, and `meta`.
+
+A comment ends with the first `-->`: one that might end with a later one too is tried in as many ways as there
+are choices, which double with each comment.
+"""
 _LOOKED_AT = 2048
 
 _UNSHOWN = {"script", "style", "template"}

@@ -7,9 +7,10 @@ text but as a mark is taken out, of every plain text; words, numbers of lists an
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)[\w+-]*\s*$", re.MULTILINE)
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*)$", re.MULTILINE)
 _RULE = re.compile(r"^ {0,3}(?:[-*_=][ \t]*){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*(?::?-+:?)?[ \t]*$", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^[ \t]*\|.*\|[ \t]*$", re.MULTILINE)
@@ -21,15 +22,21 @@ _CODE = re.compile(r"(?<!`)`([^`\n]{1,400})`(?!`)")
 
 def strip_marks(text: str) -> str:
     """The words of a Markdown or plain text."""
-    for mark, words in (
+    marks: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
         (_FENCE, ""),
         (_TABLE_RULE, ""),
         (_RULE, ""),
-        (_HEADING, r"\1"),
+        (_HEADING, _read_heading),
         (_QUOTE, ""),
         (_LINK, r"\1"),
         (_STRONG, r"\2"),
         (_CODE, r"\1"),
-    ):
+    )
+    for mark, words in marks:
         text = mark.sub(words, text)
     return _TABLE_ROW.sub(lambda row: row[0].replace("|", "\t"), text)
+
+
+def _read_heading(heading: re.Match[str]) -> str:
+    # Not by the pattern: it would look for the closing signs from each sign of a heading anew.
+    return heading[1].rstrip(" \t").rstrip("#").rstrip(" \t")
