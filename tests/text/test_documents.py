@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from docdex.errors import DamagedSource, DocdexError, PageTooLarge, PasswordProtected, SourceTooLarge
 from docdex.images import Limits
-from docdex.text import TextPage, read_text_pages
+from docdex.text import TextPage, iter_text_pages, read_text_pages
 
 SMALL = Limits(characters=50)
 
@@ -168,6 +168,23 @@ def test_a_mail_whose_parts_lie_too_deep_in_each_other_is_damaged() -> None:
         only(head + parts + b"\nend\n")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Content-Type: text/plain; charset*",
+        'Content-Type: text/plain; charset*="\'"',
+        "Content-Type: multipart/mixed; boundary*",
+        "Content-Disposition: attachment; filename*",
+    ],
+)
+def test_a_mail_whose_headers_python_breaks_down_on_costs_only_itself(header: str) -> None:
+    broken = f"From: a@b.c\nTo: d@e.f\nSubject: odd\n{header}\n\nwords\n".encode()
+    # A later Python may read it after all.
+    first, second = iter_text_pages([broken, b"the next one"])
+    assert isinstance(first, TextPage) or first.error.code == "damaged-source"
+    assert isinstance(second, TextPage)
+
+
 def test_a_text_that_names_one_header_is_no_mail() -> None:
     assert only(b"Subject: to change\nwithout notice\n") == "Subject: to change\nwithout notice"
 
@@ -256,6 +273,7 @@ MAIL_LINES = [
     "Content-Type: text/html; charset=x\n",
     "Content-Type: message/rfc822\n",
     "Content-Type: ;;=\n",
+    "Content-Type: text/plain; charset*\n",
     "Content-Transfer-Encoding: base64\n",
     "Content-Disposition: attachment; filename*=utf-8''%ff\n",
     "--b\n",

@@ -8,7 +8,7 @@ from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 
-from docdex.errors import DamagedSource, PasswordProtected
+from docdex.errors import DamagedSource, DocdexError, PasswordProtected
 from docdex.images import Limits
 from docdex.text.collector import Collector
 from docdex.text.encodings import decode
@@ -51,6 +51,12 @@ def read_mail(data: bytes, name: str, limits: Limits) -> str:
             collector.add(f"{line}\n")
     except RecursionError as error:
         raise DamagedSource(f"{name} is a damaged e-mail: its parts lie too deep in each other.") from error
+    except (DocdexError, MemoryError):
+        raise
+    except Exception as error:  # Python's parser breaks down on some headers, with errors of any kind
+        raise DamagedSource(
+            f"{name} is a damaged e-mail: its headers cannot be read. Save it anew as EML."
+        ) from error
     return collector.text()
 
 
