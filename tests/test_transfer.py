@@ -131,15 +131,15 @@ def test_a_missing_export_is_named(fake: Recognizer, tmp_path: Path) -> None:
         fake.import_(tmp_path / "gone.zip")
 
 
-def damage(export: Path, member: str, content: bytes | None) -> None:
-    """The same archive with one member changed, or left out."""
+def damage(export: Path, member: str, content: bytes | None, packing: int = zipfile.ZIP_STORED) -> None:
+    """The same archive with one member changed, or left out. packing: the method of the ZIP."""
     with zipfile.ZipFile(export) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     if content is None:
         del members[member]
     else:
         members[member] = content
-    with zipfile.ZipFile(export, "w") as archive:
+    with zipfile.ZipFile(export, "w", packing) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
 
@@ -148,6 +148,8 @@ def damage(export: Path, member: str, content: bytes | None) -> None:
     ("member", "content"),
     [
         *product(["manifest.json", "samples.jsonl", "vectors.npy"], [None, b"", b"{}", b"\x93NUMPY"]),
+        ("vectors.npy", b"\x93NUMPY\x01\0\x03\0({\n"),
+        ("vectors.npy", b"\x93NUMPY\x01\0\x38\0{'descr': (), 'fortran_order': False, 'shape': (3, 12)}\n"),
         ("thumbnails/2.jpg", None),
         ("thumbnails/2.jpg", bytes(2_000_000)),
         ("manifest.json", b" " * 2_000_000),
@@ -160,6 +162,20 @@ def test_a_damaged_export_is_refused_and_nothing_of_it_registered(
     with open_fake(tmp_path / "copy.db") as copy, pytest.raises(NotAGallery):
         copy.import_(export)
     assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.parametrize("member", ["manifest.json", "vectors.npy", "thumbnails/2.jpg"])
+def test_an_export_whose_packed_bytes_are_broken_is_refused(
+    fake: Recognizer, export: Path, member: str
+) -> None:
+    damage(export, member, b"{}" * 99, zipfile.ZIP_LZMA)
+    with zipfile.ZipFile(export) as archive:
+        at = archive.getinfo(member).header_offset + 30 + len(member)
+    data = bytearray(export.read_bytes())
+    data[at + 9] ^= 0xFF  # the first byte behind LZMA's header and its five properties
+    export.write_bytes(data)
+    with pytest.raises(NotAGallery):
+        fake.import_(export)
 
 
 def test_every_cut_of_an_export_is_refused(fake: Recognizer, export: Path) -> None:

@@ -10,12 +10,14 @@ The file is a ZIP archive:
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
+from tokenize import TokenError
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -35,8 +37,19 @@ FORMAT = 1
 _LARGEST = 1 << 20
 """Bytes a manifest, line or thumbnail may have. Ours stay far below, and an archive can claim anything."""
 
-# Broken checksums, missing or encrypted members, unknown methods; what msgspec raises is a ValueError.
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
+# Broken checksums, missing or encrypted members, unknown methods; what msgspec raises is a ValueError. NumPy
+# adds a TokenError and an IndexError for headers of vectors that it cannot make sense of.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    LookupError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    TokenError,
+)
 
 
 class Manifest(msgspec.Struct, frozen=True):

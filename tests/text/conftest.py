@@ -16,17 +16,17 @@ _TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 def make_docx() -> Callable[..., bytes]:
     """make_docx(body, header1="…", footnotes="…") -> bytes; each XML of its part, with the prefix `w`.
 
-    prolog: what stands before the XML of the document.
+    prolog: what stands before the XML of the document. packing: the method of the ZIP.
     """
 
-    def _make(body: str, *, prolog: str = "", **parts: str) -> bytes:
+    def _make(body: str, *, prolog: str = "", packing: int = zipfile.ZIP_DEFLATED, **parts: str) -> bytes:
         listed = [("document", "document.main"), *((name, name.rstrip("0123456789")) for name in parts)]
         overrides = "".join(
             f'<Override PartName="/word/{name}.xml" ContentType="{_TYPE}.{kind}+xml"/>'
             for name, kind in listed
         )
         file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(file, "w", packing) as archive:
             archive.writestr("[Content_Types].xml", f"<Types>{overrides}</Types>")
             for name, inside in {"document": body, **parts}.items():
                 before = prolog if name == "document" else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from email.message import EmailMessage
 
 import pytest
@@ -191,6 +192,8 @@ def test_a_text_that_names_one_header_is_no_mail() -> None:
 
 # DOCX
 
+LZMA_HEADER = b"\x09\x04\x05\0"
+
 
 def paragraph(*runs: str) -> str:
     return f"<w:p>{''.join(f'<w:r><w:t>{run}</w:t></w:r>' for run in runs)}</w:p>"
@@ -236,6 +239,19 @@ def test_a_docx_cut_short_is_damaged(cut: float, make_docx) -> None:
 def test_a_docx_whose_xml_is_broken_is_damaged(make_docx) -> None:
     with pytest.raises(DamagedSource, match="mismatched tag"):
         only(make_docx("</w:p>"))
+
+
+@pytest.mark.parametrize("encoding", ["foo", "hex", "rot13"])
+def test_a_docx_in_an_encoding_that_is_none_is_damaged(encoding: str, make_docx) -> None:
+    with pytest.raises(DamagedSource, match=encoding):
+        only(make_docx(paragraph("words"), prolog=f"<?xml version='1.0' encoding='{encoding}'?>"))
+
+
+def test_a_docx_whose_packed_bytes_are_broken_is_damaged(make_docx) -> None:
+    data = bytearray(make_docx(paragraph("words"), packing=zipfile.ZIP_LZMA))
+    data[data.index(LZMA_HEADER) + 9] ^= 0xFF  # the first byte behind the header and its five properties
+    with pytest.raises(DamagedSource):
+        only(bytes(data))
 
 
 # All of them

@@ -8,6 +8,7 @@ only serves to multiply entities, is refused.
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -45,7 +46,17 @@ _WORDS = {"t"}
 _LEFT_OUT = {"Fallback", "moveFrom", "del"}
 """The same text again for older readers, what was moved away, and what was struck out."""
 
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, OSError, ValueError)
+# LookupError: also of Python's XML parser, for an encoding that it does not know.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+)
 
 
 def read_docx(data: bytes, name: str, limits: Limits) -> str:
