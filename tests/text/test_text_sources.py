@@ -65,6 +65,14 @@ def test_a_kind_is_told_by_content_whatever_the_name(tmp_path: Path, make_pdf) -
     assert [page.text for page in read(path)] == ["Invoice 12"]
 
 
+def test_a_text_that_mentions_how_a_pdf_begins_is_a_text(make_pdf) -> None:
+    note = "Release notes\nFiles begin with %PDF-1.7 from now on."
+    mail = f"From: a@b.c\nTo: d@e.f\nSubject: Notes\n\n{note}"
+    assert [page.text for page in read(note.encode())] == [note]
+    assert [page.text for page in read(mail.encode())] == [f"Notes\n{note}"]
+    assert [page.text for page in read(b"put before it by a scanner\n" + make_pdf(["one"]))] == ["one"]
+
+
 def test_a_pdf_is_read_page_by_page(make_pdf) -> None:
     data = make_pdf(["one\nmore", "two", "three"])
     assert [(page.number, page.text) for page in read(data)] == [(1, "one\nmore"), (2, "two"), (3, "three")]

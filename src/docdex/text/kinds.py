@@ -8,6 +8,8 @@ from docdex.errors import PasswordProtected, UnsupportedFormat
 from docdex.images import Format, sniff
 from docdex.text.mail import is_mail
 
+_PDF = b"%PDF-"
+_PDF_ENDS = (b"startxref", b"%%EOF")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -31,9 +33,15 @@ def tell_kind(data: bytes, name: str) -> Kind:
     password, which is a file of another format around it.
     """
     try:
-        return Kind.PDF if sniff(data, name) is Format.PDF else Kind.PICTURE
+        found = sniff(data, name)
     except UnsupportedFormat:
         pass
+    else:
+        if found is not Format.PDF:
+            return Kind.PICTURE
+        # A text may mention how a PDF begins, and will hardly mention how one ends.
+        if data.startswith(_PDF) or any(sign in data for sign in _PDF_ENDS):
+            return Kind.PDF
     if data.startswith(_ZIP):
         return Kind.DOCX
     if data.startswith(_OLE):
