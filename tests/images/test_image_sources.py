@@ -286,6 +286,21 @@ def test_a_tiff_whose_pages_run_in_a_circle_ends(make_tiff):
     assert len(list(read_pages(bytes(data)))) == 1
 
 
+def test_a_tiff_whose_directories_overlap_ends(make_tiff):
+    data = bytearray(make_tiff(np.zeros((4, 6), np.uint8)))
+    start = len(data)
+    (directory,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, directory)
+    struct.pack_into("<I", data, directory + 2 + 12 * count, start)
+    # At every fourth byte a directory of 65,535 entries: read to the last of them, they would take hours.
+    following = range(start + 4, start + 400_000, 4)
+    data += b"\xff" * (2 + 65_535 * 12) + struct.pack(f"<{len(following)}I", *following)
+    page, empty, overlapping = iter_pages(bytes(data))
+    assert isinstance(page, Page)
+    assert (empty.error.code, overlapping.error.code) == ("damaged-source", "damaged-source")
+    assert "overlap" in overlapping.error.message
+
+
 def test_the_thumbnail_of_a_tiff_page_is_no_page(scene, encode):
     small = Image.fromarray(scene).resize((8, 12))
     small.encoderinfo = {"tiffinfo": {254: 1}}

@@ -56,6 +56,7 @@ class TiffFile:
         self._name = name
         self._order = "<" if data[:2] == b"II" else ">"
         self._big = data[2:4] in (b"+\0", b"\0+")
+        self._entries = 0
         self.pages: list[Directory | DocdexError] = []
         self._walk()
 
@@ -90,6 +91,8 @@ class TiffFile:
                     f"{self._name} is a truncated TIFF: page {len(self.pages) + 1} is missing. Get it again."
                 )
             )
+        except DamagedSource as error:
+            self.pages.append(error)
         if not self.pages:
             raise DamagedSource(f"{self._name} is a damaged TIFF: it has no page.")
 
@@ -105,6 +108,12 @@ class TiffFile:
         start = offset + (8 if self._big else 2)
         end = start + count * entry_size
         following = self._unpack("Q" if self._big else "I", end)
+        # Directories that overlap can be as many as the file has bytes, each nearly as long as the file.
+        self._entries += count
+        if self._entries > len(self._data) // entry_size:
+            raise DamagedSource(
+                f"{self._name} is a damaged TIFF: page {len(self.pages) + 1} and those before it overlap."
+            )
         fields: dict[int, _Field] = {}
         for at in range(start, end, entry_size):
             tag, kind = struct.unpack_from(self._order + "HH", self._data, at)
