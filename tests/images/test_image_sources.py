@@ -301,6 +301,19 @@ def test_a_tiff_whose_directories_overlap_ends(make_tiff):
     assert "overlap" in overlapping.error.message
 
 
+def test_a_tiff_whose_pages_all_list_the_same_bytes_ends_soon():
+    # 100 pages, each with a list of strips that is as long as the file: read anew for every page.
+    pages, data = 100, b"II*\0\x08\0\0\0"
+    for number in range(1, pages + 1):
+        strips = ((tag, 4, 1_300, 8) for tag in (273, 279))
+        entries = ((256, 4, 1, 10), (257, 4, 1, 10), *strips)
+        data += struct.pack("<H", 4) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        data += struct.pack("<I", 8 + 54 * number if number < pages else 0)
+    found = list(iter_pages(data))
+    assert [item.error.code for item in found] == ["damaged-source"] * pages
+    assert "overlap" in found[-1].error.message
+
+
 def test_the_thumbnail_of_a_tiff_page_is_no_page(scene, encode):
     small = Image.fromarray(scene).resize((8, 12))
     small.encoderinfo = {"tiffinfo": {254: 1}}

@@ -56,7 +56,7 @@ class TiffFile:
         self._name = name
         self._order = "<" if data[:2] == b"II" else ">"
         self._big = data[2:4] in (b"+\0", b"\0+")
-        self._entries = 0
+        self._entries = self._listed = 0
         self.pages: list[Directory | DocdexError] = []
         self._walk()
 
@@ -135,6 +135,10 @@ class TiffFile:
         # Checked first, so that nothing is allocated for a hostile count.
         if field.offset + field.count * int(field.dtype[2]) > len(self._data):
             raise ValueError(f"tag {tag} lies beyond the end")
+        # A list is asked for once, and a value has a byte at least: more values than bytes are the same ones.
+        self._listed += field.count
+        if self._listed > len(self._data):
+            raise DamagedSource(f"{self._name} is a damaged TIFF: lists of its pages overlap.")
         return np.frombuffer(self._data, field.dtype, field.count, field.offset).astype(np.int64)
 
     def _first(self, fields: dict[int, _Field], tag: int, default: int) -> int:
