@@ -28,6 +28,7 @@ from docdex.errors import (
     UnsupportedFormat,
 )
 from docdex.images import Limits, Page, Refusal, iter_pages, read_pages
+from docdex.images.tiff import TiffFile
 
 KINDS = ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"]
 
@@ -254,6 +255,17 @@ def test_a_tiff_gives_all_its_pages_or_a_range(scene, three_pages):
     )
     assert [page.number for page in read_pages(three_pages, pages="2-")] == [2, 3]
     assert len({page.digest for page in pages}) == 3
+
+
+def test_the_pages_of_a_tiff_share_one_copy_of_it_that_keeps_nothing_of_the_page_before(scene, encode):
+    turned = Image.fromarray(scene)
+    data = encode(turned, "TIFF", save_all=True, append_images=[turned], tiffinfo={274: 6})
+    shared, alone = TiffFile(data, "shared"), TiffFile(data, "alone")
+    first, second = shared.pages
+    assert first.orientation_at is not None
+    copy = shared.patched(first)
+    assert shared.patched(second) is copy
+    assert np.array_equal(copy, alone.patched(second))
 
 
 def test_a_tiff_cut_off_after_its_second_page_keeps_two(three_pages):

@@ -56,6 +56,8 @@ class TiffFile:
         self._name = name
         self._order = "<" if data[:2] == b"II" else ">"
         self._big = data[2:4] in (b"+\0", b"\0+")
+        self._copy: NDArray[np.uint8] | None = None
+        self._turned = slice(0)
         self._entries = self._listed = 0
         self.pages: list[Directory | DocdexError] = []
         self._walk()
@@ -63,12 +65,19 @@ class TiffFile:
     def patched(self, directory: Directory) -> NDArray[np.uint8]:
         """A copy of the file that begins with this page and leaves its orientation to us. (bytes,) uint8.
 
-        OpenCV turns some kinds of TIFF and not others, and stops at the first broken page of several.
+        One copy serves all pages: it is good until the next is asked for. OpenCV turns some kinds of TIFF and
+        not others, and stops at the first broken page of several.
         """
-        copy = np.array(np.frombuffer(self._data, np.uint8))
+        original = np.frombuffer(self._data, np.uint8)
+        if self._copy is None:
+            self._copy = original.copy()
+        copy = self._copy
+        # Undone first: where pages overlap it may be part of this one, whose size was checked without it.
+        copy[self._turned] = original[self._turned]
         at, code = (8, "Q") if self._big else (4, "I")
         struct.pack_into(self._order + code, copy.data, at, directory.offset)
         if directory.orientation_at is not None:
+            self._turned = slice(directory.orientation_at, directory.orientation_at + 2)
             struct.pack_into(self._order + "H", copy.data, directory.orientation_at, 1)
         return copy
 
