@@ -120,6 +120,8 @@ def make_tiff() -> Callable[..., bytes]:
             278: ("I", [height]),
             279: ("I", [samples.nbytes]),
         }
+        if "planar" in tags:
+            values[284] = ("H", [tags["planar"]])
         if "extra_samples" in tags:
             values[338] = ("H", [tags["extra_samples"]])
         if samples.dtype.kind == "f":

@@ -249,11 +249,18 @@ def test_a_heic_in_grey_or_with_alpha_becomes_rgb_over_white(encode, mode, colou
         (np.zeros((4, 4), np.float32), {}),
         (np.zeros((4, 4), np.uint32), {}),
         (np.zeros((4, 4), np.uint8), {"compression": 34925}),
+        (np.zeros((4, 4, 3), np.uint16), {"photometric": 2, "planar": 2}),
     ],
 )
 def test_a_tiff_beyond_what_is_read_says_so(make_tiff, samples, tags):
-    with pytest.raises(UnsupportedFormat, match=r"32-bit|compression 34925"):
+    with pytest.raises(
+        UnsupportedFormat, match=r"32-bit|compression 34925|16-bit colours one after the other"
+    ):
         only(make_tiff(samples, **tags))
+
+
+def test_sixteen_bits_of_grey_are_read_whatever_is_said_of_the_order_of_colours(make_tiff):
+    assert (only(make_tiff(np.full((4, 4), 90 * 257, np.uint16), planar=2)).pixels == 90).all()
 
 
 @pytest.mark.parametrize(

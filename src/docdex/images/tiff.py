@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from docdex.errors import DamagedSource, DocdexError, UnsupportedFormat
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _STRIP_COUNTS = 273, 274, 277, 279
+_STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _STRIP_COUNTS, _PLANAR = 273, 274, 277, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
 _EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
 
@@ -177,6 +177,12 @@ class TiffFile:
         if compression not in _COMPRESSIONS:
             raise UnsupportedFormat(
                 f"{name} is a TIFF with compression {compression}, which docdex cannot read."
+            )
+        # OpenCV takes it that the 16-bit samples of a pixel stand together, and says nothing if they do not.
+        if bits == 16 and self._first(fields, _SAMPLES, 1) > 1 and self._first(fields, _PLANAR, 1) == 2:
+            raise UnsupportedFormat(
+                f"{name} is a TIFF that stores its 16-bit colours one after the other (planar), which docdex "
+                f"cannot read: save it with 8 bits, or with the colours of a pixel together."
             )
         self._check_data(fields, name, width, height)
         orientation = self._first(fields, _ORIENTATION, 1)
