@@ -397,6 +397,18 @@ def test_a_pil_image_lies_over_white_and_stands_upright(scene, encode):
     assert np.array_equal(only(turned).pixels, np.rot90(scene, -1))
 
 
+@pytest.mark.parametrize(
+    ("mode", "clear"),
+    [("LA", None), ("PA", None), ("RGBA", None), ("RGBa", None), ("L", 0), ("P", 0), ("RGB", (0, 0, 0))],
+)
+def test_a_pil_image_of_a_pillow_before_10_1_lies_over_white_too(monkeypatch, mode, clear):
+    monkeypatch.delattr(Image.Image, "has_transparency_data", raising=False)
+    image = Image.new(mode, (3, 2))
+    if clear is not None:
+        image.info["transparency"] = clear
+    assert (only(image).pixels == 255).all()
+
+
 def test_a_deep_pil_image_is_scaled_and_a_floating_one_refused():
     ramp = np.tile(np.arange(256, dtype=np.uint16) * 257, (2, 1))
     assert np.array_equal(only(Image.fromarray(ramp)).pixels[0, :, 0], np.arange(256))

@@ -53,7 +53,8 @@ def pixels_of_image(image: Image, limits: Limits) -> NDArray[np.uint8]:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I") or upright.mode == "F":
             return _deep_grey(np.asarray(upright), upright.mode)
-        if upright.has_transparency_data:
+        # Not `has_transparency_data`: Pillow has it since 10.1, and which Pillow there is, its user chooses.
+        if upright.mode == "P" or "transparency" in upright.info or upright.getbands()[-1] in ("A", "a"):
             pixels = np.asarray(upright.convert("RGBA"))
             return over_white(np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]))
         return np.array(upright.convert("RGB"))
