@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from email.message import EmailMessage
 
@@ -255,6 +256,15 @@ def test_a_docx_whose_packed_bytes_are_broken_is_damaged(make_docx) -> None:
 
 
 # All of them
+
+
+def test_a_docx_packed_in_a_way_that_nobody_knows_is_damaged_and_asks_for_no_password(make_docx) -> None:
+    data = make_docx(paragraph("words"))
+    # The method of packing, in the head of each part and in the list at the end.
+    method = re.compile(rb"(PK\x03\x04.{4}|PK\x01\x02.{6})..", re.DOTALL)
+    data = method.sub(lambda found: found[1] + b"\x63\x00", data)
+    with pytest.raises(DamagedSource, match="damaged DOCX"):
+        only(data)
 
 
 @pytest.mark.parametrize("kind", ["plain", "html", "mail", "docx", "pdf", "given"])

@@ -72,10 +72,10 @@ def read_docx(data: bytes, name: str, limits: Limits) -> str:
             texts = [_read_part(archive, part, name, limits) for part in parts]
     except ElementTree.ParseError as error:
         raise DamagedSource(f"{name} is a damaged DOCX: {error}.") from error
+    except _DAMAGES as error:  # NotImplementedError, of an unknown method, is a RuntimeError too
+        raise DamagedSource(f"{name} is a damaged DOCX: {error}.") from error
     except RuntimeError as error:  # how zipfile says that a part is encrypted
         raise PasswordProtected(f"{name} asks for a password. Save it without one and try again.") from error
-    except _DAMAGES as error:
-        raise DamagedSource(f"{name} is a damaged DOCX: {error}.") from error
     whole = Collector(name, limits)
     # First pages, even pages and the others have a header each, which are often the same.
     for text in dict.fromkeys(texts):
