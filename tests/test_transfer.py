@@ -16,6 +16,7 @@ from docdex.errors import (
     RegistrationRefused,
     SourceNotFound,
 )
+from docdex.images import Page
 from docdex.recognizer import Recognizer
 from docdex.transfer import read_export
 from fakes import PageOf, open_fake
@@ -64,6 +65,14 @@ def test_vectors_of_another_model_are_not_imported(export: Path, tmp_path: Path)
     with open_fake(tmp_path / "other.db", model="e") as other, pytest.raises(ContractMismatch):
         other.import_(export)
     assert not (tmp_path / "other.db").exists()
+
+
+def test_a_page_numbered_by_numpy_can_be_carried(fake: Recognizer, page_of: PageOf, tmp_path: Path) -> None:
+    fake.register("id", Page(page_of(1), "scan.pdf", np.int64(2)))  # type: ignore[arg-type]
+    fake.export(tmp_path / "numbered.zip")
+    with open_fake(tmp_path / "copy.db") as copy:
+        (entry,) = copy.import_(tmp_path / "numbered.zip").added
+    assert (entry.source, entry.page) == ("scan.pdf", 2)
 
 
 def test_any_program_can_read_an_export(fake: Recognizer, export: Path) -> None:

@@ -44,6 +44,17 @@ def test_a_page_of_other_pixels_cannot_be_made(pixels):
         Page(pixels, "x")
 
 
+@pytest.mark.parametrize("number", [0, -5, 1.0, "1", None])
+def test_a_page_is_numbered_from_one(scene, number):
+    with pytest.raises(InvalidSetting, match="numbered from 1"):
+        Page(scene, "x", number)
+
+
+def test_a_pages_source_is_its_name(scene, tmp_path):
+    with pytest.raises(InvalidSetting, match="source is its name"):
+        Page(scene, tmp_path)
+
+
 def log_level() -> int:
     log = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2
     return log.getLogLevel()

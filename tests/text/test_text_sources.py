@@ -106,6 +106,15 @@ def test_a_page_of_text_needs_words_and_valid_unicode() -> None:
     assert TextPage("請").size == 1
 
 
+def test_a_page_of_text_has_a_name_and_a_number_from_one() -> None:
+    for number in (0, -5, 1.0, "1"):
+        with pytest.raises(InvalidSetting, match="numbered from 1"):
+            TextPage("a", "x", number)  # type: ignore[arg-type]
+    with pytest.raises(InvalidSetting, match="source is its name"):
+        TextPage("a", Path("x"))  # type: ignore[arg-type]
+    assert type(TextPage("a", "x", np.int64(2)).number) is int  # type: ignore[arg-type]
+
+
 # Pictures
 
 

@@ -9,7 +9,7 @@ pixels are decoded, and every refusal is an error of `docdex.errors`.
 from docdex.images.arrays import is_pil_image
 from docdex.images.files import find_files
 from docdex.images.headers import Format, sniff
-from docdex.images.page import Encoded, Limits, Page, PageSource, Refusal
+from docdex.images.page import Encoded, Limits, Page, PageSource, Refusal, page_number
 from docdex.images.pdf import PdfFile
 from docdex.images.quiet import mute_decoders
 from docdex.images.ranges import ALL_PAGES, PageRanges
@@ -36,6 +36,7 @@ __all__ = [
     "name_of",
     "no_memory",
     "only_pages",
+    "page_number",
     "read_pages",
     "select_pages",
     "sniff",

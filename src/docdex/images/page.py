@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, SupportsIndex, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Page:
     source: the path as given (a PDF's or TIFF's too), or "<bytes>", "<array>", "<image>".
     number: the page within its source, from 1.
 
-    Raises InvalidSetting if `pixels` has another shape or type, or no pixels.
+    Raises InvalidSetting if `pixels` has another shape or type, or no pixels, and as `page_number`.
     """
 
     pixels: NDArray[np.uint8]
@@ -55,6 +56,7 @@ class Page:
             raise InvalidSetting(
                 f"A page needs uint8 pixels of shape (height, width, 3); got {self.pixels.dtype} {shape}."
             )
+        object.__setattr__(self, "number", page_number(self.source, self.number))
 
     @property
     def content(self) -> NDArray[np.uint8]:
@@ -81,6 +83,22 @@ class Page:
                 identity = pixels + b" pixels %d %d" % self.pixels.shape[:2]
             object.__setattr__(self, "_digest", hashlib.sha256(identity).hexdigest())
         return self._digest
+
+
+def page_number(source: object, number: SupportsIndex) -> int:
+    """A page's number as an int: a NumPy integer is stored as bytes that nobody can read again.
+
+    Raises InvalidSetting for one that is no whole number from 1, and for a source that is no str.
+    """
+    if not isinstance(source, str):
+        raise InvalidSetting(f"A page's source is its name, a str; got {source!r}.")
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise InvalidSetting(f"The pages of {source} are numbered from 1; got {number!r}.")
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from docdex.errors import InvalidSetting, NoText
+from docdex.images import page_number
 from docdex.text.features import has_words
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class TextPage:
     text: with at least one letter or digit, of any script, among what a model looks at (`features.LONGEST`).
     source: the path as given, or "<bytes>", "<text>". number: the page within its source, from 1.
 
-    Raises NoText for a text without a word, InvalidSetting for one that is not valid Unicode.
+    Raises NoText for a text without a word, InvalidSetting for one that is not valid Unicode, and as
+    `docdex.images.page_number`.
     """
 
     text: str
@@ -30,6 +32,7 @@ class TextPage:
     _digest: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "number", page_number(self.source, self.number))
         try:
             self.text.encode()
         except UnicodeEncodeError as error:
