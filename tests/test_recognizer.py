@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +289,30 @@ def test_a_sample_can_be_removed_by_its_id(tree: Recognizer) -> None:
     (sample,) = tree.samples("id")
     assert tree.remove_samples([sample.id, "nosuch"]) == 1
     assert "id" not in names(tree)
+
+
+def test_a_registration_that_others_outrun_every_time_gives_up_and_says_so(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_fake(tmp_path / "shared.db") as one, open_fake(tmp_path / "shared.db") as other:
+        one.register("start", page_of(0, 1))
+        decided = registration.plan
+        calls = []
+
+        def outrun(drafts: Any, gallery: Any, **settings: Any) -> Any:
+            planned = decided(drafts, gallery, **settings)
+            calls.append(planned)
+            assert len(calls) < 100
+            (start,) = other.samples("start")
+            other.gallery.upsert(other.gallery.get([start.id]))
+            return planned
+
+        monkeypatch.setattr(registration, "plan", outrun)
+        clock = count(step=10)  # seconds
+        monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+        with pytest.raises(GalleryUnavailable, match="less busy"):
+            one.register("claim/acme", page_of(1))
+        assert names(one) == ["start"]
 
 
 def test_two_processes_cannot_register_one_page_under_two_labels_at_once(

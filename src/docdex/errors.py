@@ -214,7 +214,7 @@ class ContractMismatch(GalleryError):
 
 
 class GalleryUnavailable(GalleryError):
-    """The store refused for now: locked by another process, disk full, read-only.
+    """The store refused for now: locked or kept busy by other processes, disk full, read-only.
 
     Try again; the message says what was in the way.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
+from docdex.changing import change
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import ConflictingSample, EmptySource, InvalidLabel, RegistrationRefused
 from docdex.gallery import Entry, Gallery, Sample
@@ -154,16 +155,18 @@ def write_by_rules(
 ) -> Registration:
     """Write what `plan` keeps of the drafts, in one transaction; what came of it.
 
-    Raises `RegistrationRefused` when `atomic` and any is refused; nothing is written then.
+    Raises `RegistrationRefused` when `atomic` and any is refused, or what `change` raises; nothing is written
+    then.
     """
-    while True:
-        version = gallery.version
+
+    def attempt(version: int) -> Registration | None:
         planned = plan(drafts, gallery, threshold=threshold, allow_conflict=allow_conflict)
         if atomic and planned.outcome.refusals:
             raise refuse_all(planned.outcome.refusals)
         # Another process may have written meanwhile: then the rules are applied again, to what is there now.
-        if gallery.upsert(planned.samples, version=version):
-            return planned.outcome
+        return planned.outcome if gallery.upsert(planned.samples, version=version) else None
+
+    return change(gallery, attempt)
 
 
 def refuse_all(refusals: Sequence[Refusal]) -> RegistrationRefused:
