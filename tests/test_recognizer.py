@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -289,6 +290,55 @@ def test_a_sample_can_be_removed_by_its_id(tree: Recognizer) -> None:
     (sample,) = tree.samples("id")
     assert tree.remove_samples([sample.id, "nosuch"]) == 1
     assert "id" not in names(tree)
+
+
+def outrun_once(
+    recognizer: Recognizer, looking: str, others: Callable[[], object], patch: pytest.MonkeyPatch
+) -> None:
+    """Have others write once the recogniser has looked at its gallery by that method, before it writes."""
+    look = getattr(recognizer.gallery, looking)
+    waiting = [others]
+
+    def outrun(**arguments: Any) -> Any:
+        found = list(look(**arguments))
+        if waiting:
+            waiting.pop()()
+        return found
+
+    patch.setattr(recognizer.gallery, looking, outrun)
+
+
+@pytest.mark.parametrize("change", [lambda dex: dex.remove("y"), lambda dex: dex.rename("y", "z")])
+def test_what_another_process_renames_meanwhile_is_neither_removed_nor_renamed(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Recognizer], int]
+) -> None:
+    with open_fake(tmp_path / "shared.db") as one, open_fake(tmp_path / "shared.db") as other:
+        one.register("y", [page_of(1), page_of(0, 1)])
+        outrun_once(one, "entries", lambda: other.rename("y", "kept"), monkeypatch)
+        with pytest.raises(UnknownLabel):
+            change(one)
+        assert one.labels() == [LabelCount("kept", 2)]
+
+
+def test_a_label_that_another_process_takes_meanwhile_is_not_renamed_onto(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_fake(tmp_path / "shared.db") as one, open_fake(tmp_path / "shared.db") as other:
+        one.register_many([("y", page_of(1)), ("x", page_of(0, 1))])
+        outrun_once(one, "labels", lambda: other.register("z", page_of(0, 0, 1)), monkeypatch)
+        with pytest.raises(LabelTaken):
+            one.rename("y", "z")
+        assert names(one) == ["x", "y", "z"]
+
+
+def test_a_sample_registered_meanwhile_is_removed_with_its_label(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_fake(tmp_path / "shared.db") as one, open_fake(tmp_path / "shared.db") as other:
+        one.register("y", page_of(1))
+        outrun_once(one, "entries", lambda: other.register("y/new", page_of(0, 1)), monkeypatch)
+        assert one.remove("y") == 2
+        assert names(other) == []
 
 
 def test_a_registration_that_others_outrun_every_time_gives_up_and_says_so(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from docdex import health, transfer
 from docdex.calibration import Calibration
+from docdex.changing import change
 from docdex.contract import By, require_same
 from docdex.decision import Match
 from docdex.embedder import Embedder, rotations_of
@@ -289,16 +290,22 @@ class Recognizer:
         raised.
         """
         with self._changing, keeping_calibration(self.gallery):
-            return move_label(self.gallery, old, new, merge=merge)
+            return change(
+                self.gallery, lambda version: move_label(self.gallery, old, new, merge=merge, version=version)
+            )
 
     def remove(self, label: str) -> int:
         """Remove all samples at and below a label; how many. Raises `UnknownLabel` when there are none."""
-        return self.remove_samples([entry.id for entry in self.samples(label)])
+        with self._changing, keeping_calibration(self.gallery):
+            return change(
+                self.gallery,
+                lambda version: self.gallery.delete([e.id for e in self.samples(label)], version=version),
+            )
 
     def remove_samples(self, ids: Sequence[str]) -> int:
         """Remove samples by id; the number that were there."""
         with self._changing, keeping_calibration(self.gallery):
-            return self.gallery.delete(ids)
+            return change(self.gallery, lambda version: self.gallery.delete(ids, version=version))
 
     def check(self, *, threshold: float | None = None) -> health.Health:
         """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample.

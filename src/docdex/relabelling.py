@@ -19,9 +19,10 @@ def find_samples(gallery: Gallery, label: str | None = None) -> list[Entry]:
     return found
 
 
-def move_label(gallery: Gallery, old: str, new: str, *, merge: bool) -> int:
+def move_label(gallery: Gallery, old: str, new: str, *, merge: bool, version: int) -> int | None:
     """Give samples at and below `old` the label `new` in its place; how many.
 
+    version: of the gallery before; None, and nothing moved, if somebody has written to it since.
     Raises `UnknownLabel`, and without `merge` `LabelTaken` if `new` or a label below it has samples already.
     """
     old, new = parse(old), parse(new)
@@ -29,4 +30,4 @@ def move_label(gallery: Gallery, old: str, new: str, *, merge: bool) -> int:
     taken = [label for label, _ in gallery.labels() if is_within(label, new) and not is_within(label, old)]
     if taken and not merge:
         raise LabelTaken(f"'{taken[0]}' has samples already: choose another label, or merge the two.")
-    return gallery.relabel(moved)
+    return gallery.relabel(moved, version=version)

@@ -101,6 +101,19 @@ def test_what_was_decided_on_an_older_version_is_not_written(gallery: Gallery, o
     assert [entry.id for entry in other.entries()] == ["1", "2"]
 
 
+def test_what_was_decided_on_an_older_version_is_not_removed_or_relabelled(
+    gallery: Gallery, other: Gallery
+) -> None:
+    gallery.upsert([sample("1", "a"), sample("2", "a")])
+    before = gallery.version
+    assert other.relabel({"2": "kept"}, version=before) == 1
+    assert gallery.delete(["1", "2"], version=before) is None
+    assert gallery.relabel({"1": "b", "2": "b"}, version=before) is None
+    assert other.labels() == [LabelCount("a", 1), LabelCount("kept", 1)]
+    assert gallery.delete(["1"], version=gallery.version) == 1
+    assert ids(other) == ["2"]
+
+
 def test_of_one_id_given_twice_the_last_is_kept(gallery: Gallery) -> None:
     gallery.upsert([sample("1", "a"), sample("1", "b")])
     assert [(each.id, each.label) for each in gallery.scan()] == [("1", "b")]

@@ -57,13 +57,17 @@ class Gallery(Protocol):
         InvalidSetting for text that is not valid Unicode.
         """
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove samples, all at once; the number that were there. An id that isn't is no error."""
+    def delete(self, ids: Sequence[str], *, version: int | None = None) -> int | None:
+        """Remove samples, all at once; the number that were there. An id that isn't is no error.
 
-    def relabel(self, labels: Mapping[str, str]) -> int:
+        version: as for `upsert`; None, and nothing removed, if the gallery has changed.
+        """
+
+    def relabel(self, labels: Mapping[str, str], *, version: int | None = None) -> int | None:
         """Give samples (by id) other labels, all at once; the number that were there.
 
-        For renaming thousands of samples without reading and writing their vectors and thumbnails.
+        For renaming thousands of samples without reading and writing their vectors and thumbnails. version:
+        as for `upsert`; None, and nothing relabelled, if the gallery has changed.
         """
 
     def rebuild(self, contract: Contract, samples: Iterable[Sample]) -> None:

@@ -117,19 +117,21 @@ class SqliteGallery:
     def upsert(self, samples: Sequence[Sample], *, version: int | None = None) -> bool:
         """See `Gallery.upsert`."""
         with self._writing() as writer:
-            if version is not None and version != _version(writer):
+            if _has_changed(writer, version):
                 return False
             self._insert(writer, samples, self._contract)
             return True
 
-    def delete(self, ids: Sequence[str]) -> int:
+    def delete(self, ids: Sequence[str], *, version: int | None = None) -> int | None:
         """See `Gallery.delete`."""
         with self._writing() as writer:
-            return _delete(writer, ids)
+            return None if _has_changed(writer, version) else _delete(writer, ids)
 
-    def relabel(self, labels: Mapping[str, str]) -> int:
+    def relabel(self, labels: Mapping[str, str], *, version: int | None = None) -> int | None:
         """See `Gallery.relabel`."""
         with self._writing() as writer:
+            if _has_changed(writer, version):
+                return None
             changed = [(label, sample_id) for sample_id, label in labels.items()]
             return writer.executemany("UPDATE samples SET label = ? WHERE id = ?", changed).rowcount
 
@@ -369,6 +371,11 @@ def _delete(writer: sqlite3.Connection, ids: Iterable[str]) -> int:
 def _version(connection: sqlite3.Connection) -> int:
     """The number of changes of samples ever made: both sequences only grow, and only with such a change."""
     return int(connection.execute("SELECT total(seq) FROM sqlite_sequence").fetchone()[0])
+
+
+def _has_changed(writer: sqlite3.Connection, version: int | None) -> bool:
+    """Whether the gallery is no longer at that version; never without one."""
+    return version is not None and version != _version(writer)
 
 
 def _data_version(connection: sqlite3.Connection) -> int:
