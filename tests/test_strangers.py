@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from docdex.decision import Match
 from docdex.errors import CalibrationError, InvalidSetting, TooFewPages
 from docdex.gallery import LabelCount
 from docdex.recognizer import Recognizer
-from docdex.strangers import keeping_calibration
+from docdex.strangers import change_keeping_calibration
 from fakes import PageOf, open_fake
 
 
@@ -137,10 +138,56 @@ def test_removing_keeps_what_another_process_calibrates_meanwhile(page_of: PageO
     with open_fake(tmp_path / "g.db") as one, open_fake(tmp_path / "g.db") as other:
         one.register_many([("id", page_of(1)), ("receipt", page_of(0, 1))])
         one.calibrate(strangers(page_of, 40), 0.1)
-        with keeping_calibration(one.gallery):
-            one.gallery.delete([one.samples("receipt")[0].id])
-            newer = other.calibrate(strangers(page_of, 60), 0.05).calibration
-        assert one.calibration == newer
+        (receipt,) = one.samples("receipt")
+        newer = []
+
+        def remove(version: int) -> int | None:
+            removed = one.gallery.delete([receipt.id], version=version)
+            newer.append(other.calibrate(strangers(page_of, 60), 0.05).calibration)
+            return removed
+
+        assert change_keeping_calibration(one.gallery, remove) == 1
+        assert [one.calibration] == newer
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_registration_beside_a_removal_raises_a_doubt(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    with open_fake(tmp_path / "g.db") as one, open_fake(tmp_path / "g.db") as other:
+        one.register_many([("id", page_of(1)), ("receipt", page_of(0, 1))])
+        one.calibrate(strangers(page_of, 40), 0.1)
+        delete, waiting = one.gallery.delete, [page_of(0, 0, 1)]
+
+        def outrun(ids: list[str], **settings: Any) -> int | None:
+            removed = delete(ids, **settings) if moment == "after" else None
+            if waiting:
+                other.register("ticket", waiting.pop())
+            return delete(ids, **settings) if moment == "before" else removed
+
+        monkeypatch.setattr(one.gallery, "delete", outrun)
+        assert one.remove("receipt") == 1
+        assert one.labels() == [LabelCount("id", 1), LabelCount("ticket", 1)]
+        assert len(one.calibration_doubts()) == 1
+
+
+def test_a_removal_that_is_tried_again_raises_no_doubt(
+    fake: Recognizer, page_of: PageOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.register_many([("id", page_of(1)), ("receipt", [page_of(0, 1), page_of(0, 0.9, 0.5)])])
+    fake.calibrate(strangers(page_of, 40), 0.1)
+    delete, refused = fake.gallery.delete, []
+
+    def refuse_once(ids: list[str], *, version: int) -> int | None:
+        if refused:
+            return delete(ids, version=version)
+        refused.append(ids)
+        return None
+
+    monkeypatch.setattr(fake.gallery, "delete", refuse_once)
+    assert fake.remove("receipt") == 2
+    assert len(refused) == 1
+    assert fake.calibration_doubts() == ()
 
 
 def test_a_calibration_that_cannot_be_read_is_an_error(fake: Recognizer, page_of: PageOf) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import RLock
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from docdex import health, transfer
 from docdex.calibration import Calibration
-from docdex.changing import change
 from docdex.contract import By, require_same
 from docdex.decision import Match
 from docdex.embedder import Embedder, rotations_of
@@ -23,8 +23,8 @@ from docdex.inquiry import Inquiry
 from docdex.opening import open_embedder
 from docdex.reembedding import Reembedding, reembed
 from docdex.registration import Registration, draft_samples, label_tree, refuse_all, write_by_rules
-from docdex.relabelling import find_samples, move_label
-from docdex.strangers import CalibrationReport, calibrate, keeping_calibration, read_calibration
+from docdex.relabelling import find_samples, move_label, remove_label
+from docdex.strangers import CalibrationReport, calibrate, change_keeping_calibration, read_calibration
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -289,23 +289,15 @@ class Recognizer:
         merge: allow it although `new`, or a label below it, has samples already; otherwise `LabelTaken` is
         raised.
         """
-        with self._changing, keeping_calibration(self.gallery):
-            return change(
-                self.gallery, lambda version: move_label(self.gallery, old, new, merge=merge, version=version)
-            )
+        return self._change(lambda gallery, at: move_label(gallery, old, new, merge=merge, version=at))
 
     def remove(self, label: str) -> int:
         """Remove all samples at and below a label; how many. Raises `UnknownLabel` when there are none."""
-        with self._changing, keeping_calibration(self.gallery):
-            return change(
-                self.gallery,
-                lambda version: self.gallery.delete([e.id for e in self.samples(label)], version=version),
-            )
+        return self._change(lambda gallery, at: remove_label(gallery, label, version=at))
 
     def remove_samples(self, ids: Sequence[str]) -> int:
         """Remove samples by id; the number that were there."""
-        with self._changing, keeping_calibration(self.gallery):
-            return change(self.gallery, lambda version: self.gallery.delete(ids, version=version))
+        return self._change(lambda gallery, at: gallery.delete(ids, version=at))
 
     def check(self, *, threshold: float | None = None) -> health.Health:
         """What in the gallery will confuse answers: look-alike labels, duplicates, labels of one sample.
@@ -387,6 +379,10 @@ class Recognizer:
                         allow_conflict=allow_conflict,
                     )
         return outcome
+
+    def _change(self, attempt: Callable[[Gallery, int], int | None]) -> int:
+        with self._changing:
+            return change_keeping_calibration(self.gallery, partial(attempt, self.gallery))
 
     def _threshold(self, rotations: tuple[int, ...]) -> float:
         try:

@@ -1,4 +1,4 @@
-"""Move labels with all below them: the rule of renaming, above every engine."""
+"""Move and remove labels with all below them: the rules of renaming and removing, above every engine."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ def find_samples(gallery: Gallery, label: str | None = None) -> list[Entry]:
     if label is not None and not found:
         raise UnknownLabel(f"No sample is registered as '{label}' or below it.")
     return found
+
+
+def remove_label(gallery: Gallery, label: str, *, version: int) -> int | None:
+    """Remove all samples at and below a label; how many. Raises `UnknownLabel` when there are none.
+
+    version: of the gallery before; None, and nothing removed, if somebody has written to it since.
+    """
+    return gallery.delete([entry.id for entry in find_samples(gallery, label)], version=version)
 
 
 def move_label(gallery: Gallery, old: str, new: str, *, merge: bool, version: int) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from docdex.calibration import Calibration, find_threshold, pages_needed
+from docdex.changing import change
 from docdex.decision import rank_labels
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import CalibrationError, TooFewPages
 from docdex.images import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from docdex.gallery import Gallery
     from docdex.reading import AnyPage
@@ -116,15 +116,26 @@ def read_calibration(gallery: Gallery) -> Calibration | None:
     return None if stored is None else Calibration.decode(stored)
 
 
-@contextmanager
-def keeping_calibration(gallery: Gallery) -> Iterator[None]:
-    """For changes that let no further stranger in: a calibration that held goes on holding."""
-    calibration, before = read_calibration(gallery), gallery.version
-    yield
-    # Read again: another process may have calibrated meanwhile, and what it kept must stay.
-    if calibration is not None and calibration.version == before and read_calibration(gallery) == calibration:
-        renewed = msgspec.structs.replace(calibration, version=gallery.version)
-        gallery.write_setting(_SETTING, renewed.encode())
+def change_keeping_calibration(gallery: Gallery, attempt: Callable[[int], int | None]) -> int:
+    """Remove or relabel samples, which lets no further stranger in: a calibration that held goes on holding.
+
+    attempt: as `change` takes it; gives how many samples it has removed or relabelled. Raises
+    `CalibrationError`, and changes nothing, if the calibration cannot be read, and what `change` raises.
+    """
+
+    def attempt_and_renew(version: int) -> int | None:
+        calibration = read_calibration(gallery)
+        changed = attempt(version)
+        if changed is None or calibration is None or calibration.version != version:
+            return changed
+        # Read again: another process may have calibrated meanwhile, and what it kept must stay.
+        if read_calibration(gallery) == calibration:
+            # Not the gallery's version as it is now: another process may have registered since the change.
+            renewed = msgspec.structs.replace(calibration, version=version + changed)
+            gallery.write_setting(_SETTING, renewed.encode())
+        return changed
+
+    return change(gallery, attempt_and_renew)
 
 
 def measure(

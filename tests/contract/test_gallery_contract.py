@@ -230,6 +230,17 @@ def test_the_version_grows_with_every_change_of_samples_and_never_otherwise(
     assert other.version == versions[-1]
 
 
+def test_the_version_grows_by_one_for_each_sample_removed_or_relabelled(
+    gallery: Gallery, other: Gallery
+) -> None:
+    gallery.upsert([sample(f"{i}") for i in range(5)])
+    before = gallery.version
+    assert gallery.relabel({"0": "a", "1": "b", "2": "c", "x": "d"}) == 3
+    assert other.version == before + 3
+    assert gallery.delete(["0", "1", "1", "x"]) == 2
+    assert other.version == before + 5
+
+
 def test_settings_are_kept(gallery: Gallery, other: Gallery) -> None:
     assert gallery.read_setting("calibration") is None
     gallery.write_setting("calibration", b"\x00\xff")

@@ -44,7 +44,9 @@ class Gallery(Protocol):
     def version(self) -> int:
         """A number that grows with every change of samples, by whoever, and never otherwise.
 
-        For what is measured on a gallery (a calibration) to say that the gallery has changed since.
+        For what is measured on a gallery (a calibration) to say that the gallery has changed since. It grows
+        by exactly one for each sample that `delete` or `relabel` has found, so that what survives these need
+        not be measured again.
         """
 
     def upsert(self, samples: Sequence[Sample], *, version: int | None = None) -> bool:
