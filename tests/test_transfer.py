@@ -135,6 +135,12 @@ def test_an_export_below_a_file_is_refused_by_name(fake: Recognizer, page_of: Pa
         fake.export(tmp_path / "file" / "x.zip")
 
 
+def test_an_export_needs_a_name(fake: Recognizer, page_of: PageOf) -> None:
+    fake.register("claim/acme", page_of(1))
+    with pytest.raises(InvalidSetting, match="names no file"):
+        fake.export("")
+
+
 def test_a_missing_export_is_named(fake: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match=r"gone\.zip"):
         fake.import_(tmp_path / "gone.zip")

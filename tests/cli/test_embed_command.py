@@ -57,8 +57,16 @@ def test_two_rows_never_share_a_name(dex: Run, draw: Draw, tmp_path: Path) -> No
     assert not (tmp_path / "v.npz").exists()
 
 
-@pytest.mark.parametrize("output", ["nowhere/v.npz", "a.png/v.npz"])
-def test_a_folder_that_is_not_there_is_missed_before_any_work(dex: Run, draw: Draw, output: str) -> None:
+def test_vectors_never_take_the_place_of_a_gallery(dex: Run, draw: Draw, tmp_path: Path) -> None:
+    draw("a.png", 1)
+    dex("register id a.png --gallery types.db")
+    before = (tmp_path / "types.db").read_bytes()
+    assert "types.db is a gallery" in dex("embed a.png -o types.db", code=2).stderr
+    assert (tmp_path / "types.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("output", ["nowhere/v.npz", "a.png/v.npz", ""])
+def test_a_place_that_is_not_there_is_missed_before_any_work(dex: Run, draw: Draw, output: str) -> None:
     assert "--output" in dex("embed", draw("a.png", 1), "-o", output, code=2).stderr
 
 

@@ -16,6 +16,7 @@ from docdex.cli.options import limits_options, list_files, model_options, pages_
 from docdex.cli.terminal import counted, print_line, track
 from docdex.embedder import embed_batches
 from docdex.errors import InvalidSetting
+from docdex.gallery import is_gallery
 from docdex.images import Limits, Refusal
 from docdex.opening import open_embedder
 from docdex.whole_file import whole_file
@@ -61,8 +62,12 @@ def embed(
     Example:
       docdex embed images/ -o vectors.npz
     """
+    if not output.name:
+        raise click.BadParameter(f"'{output}' names no file to write to.", param_hint="--output")
     if not output.parent.is_dir():
         raise click.BadParameter(f"There is no folder {output.parent} to write to.", param_hint="--output")
+    if is_gallery(output):
+        raise InvalidSetting(f"{output} is a gallery: give the vectors a path of their own: vectors.npz.")
     titles = _titles(sources)
     embedder = open_embedder(model, by=by, device=device, threads=threads)
     vectors: list[NDArray[np.float32]] = []
