@@ -179,6 +179,10 @@ class RegistrationRefused(DocdexError):
         super().__init__(message)
         self.refusals = refusals
 
+    def __reduce__(self) -> tuple[type[RegistrationRefused], tuple[str, tuple[Refusal, ...]]]:
+        # Else it were made again from its `args`, which lack the refusals, and a pool of processes breaks.
+        return type(self), (self.message, self.refusals)
+
 
 class GalleryError(DocdexError):
     """A gallery that cannot be opened or used."""
