@@ -200,13 +200,23 @@ def test_a_model_of_another_shape_than_promised_is_refused(model: Path) -> None:
         OnnxEmbedder.open(model)
 
 
-def save(path: Path, shape: Sequence[int | str], nodes: list[onnx.NodeProto], width: int = 12) -> Path:
+def save(
+    path: Path,
+    shape: Sequence[int | str],
+    nodes: list[onnx.NodeProto],
+    width: int = 12,
+    kind: int = TensorProto.FLOAT,
+) -> Path:
     graph = helper.make_graph(
         nodes,
         "made",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, [shape[0], width])],
-        [numpy_helper.from_array(np.zeros(1, np.float32), "zero")],
+        [helper.make_tensor_value_info("images", kind, shape)],
+        [helper.make_tensor_value_info("vectors", kind, [shape[0], width])],
+        [
+            numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
+            numpy_helper.from_array(np.array([1, 12]), "one row"),
+            numpy_helper.from_array(np.array(0), "first axis"),
+        ],
     )
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
@@ -222,6 +232,47 @@ def test_a_model_of_no_usable_shape_gets_no_passport(tmp_path: Path, shape: list
     path = save(tmp_path / "odd.onnx", shape, [helper.make_node("Flatten", ["images"], ["vectors"])])
     with pytest.raises(InvalidPassport, match="must take"):
         issue(path)
+
+
+def test_a_model_of_half_precision_gets_no_passport(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Flatten", ["images"], ["vectors"])]
+    path = save(tmp_path / "half.onnx", ["N", 3, 2, 2], nodes, kind=TensorProto.FLOAT16)
+    with pytest.raises(InvalidPassport, match=r"must take and give float32.*tensor\(float16\)"):
+        issue(path)
+
+
+# What says that it takes any number of pages, and takes one at a time, or makes one vector of all.
+OF_ONE_PAGE = {
+    "breaks down": [helper.make_node("Reshape", ["images", "one row"], ["vectors"])],
+    "gave": [helper.make_node("Flatten", ["images"], ["vectors"], axis=0)],
+}
+
+
+@pytest.mark.parametrize("fault", OF_ONE_PAGE)
+def test_a_model_that_takes_one_page_at_a_time_gets_no_passport(tmp_path: Path, fault: str) -> None:
+    path = save(tmp_path / "one.onnx", ["N", 3, 2, 2], OF_ONE_PAGE[fault])
+    with pytest.raises(InvalidPassport, match=rf"one\.onnx gets no passport: .* {fault}.* 3 inputs"):
+        issue(path)
+    assert not path.with_suffix(".json").exists()
+
+
+@pytest.mark.parametrize("fault", OF_ONE_PAGE)
+def test_a_model_that_breaks_down_on_a_page_is_an_error(tmp_path: Path, blocks: Blocks, fault: str) -> None:
+    flatten = [helper.make_node("Flatten", ["images"], ["vectors"])]
+    passport = issue(save(tmp_path / "good.onnx", ["N", 3, 2, 2], flatten))
+    path = save(tmp_path / "one.onnx", ["N", 3, 2, 2], OF_ONE_PAGE[fault])
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    with pytest.raises(ModelError, match=f"{fault}.* 4 inputs"):
+        OnnxEmbedder(session, passport).embed([blocks(1)], rotations=ROTATIONS)
+
+
+def test_a_model_that_mixes_pages_gets_no_passport(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["images"], ["flat"]),
+        helper.make_node("CumSum", ["flat", "first axis"], ["vectors"], reverse=1),
+    ]
+    with pytest.raises(InvalidPassport, match="another beside other pages"):
+        issue(save(tmp_path / "mixing.onnx", ["N", 3, 2, 2], nodes))
 
 
 def test_a_vector_without_direction_is_an_error(tmp_path: Path) -> None:

@@ -154,8 +154,8 @@ class OnnxEmbedder:
         """Vectors of unit length: (N, R, D) for N pages (H, W, 3) uint8 RGB and R rotations.
 
         A page gives the same vector alone and in any batch, within 1e-5. Raises `InvalidSetting` for a
-        rotation that is no quarter turn and `ModelError` when the model gives something that has no
-        direction.
+        rotation that is no quarter turn and `ModelError` when the model breaks down or gives something that
+        has no direction.
         """
         if not rotations or any(degrees not in ROTATIONS for degrees in rotations):
             raise InvalidSetting(f"Rotations {rotations} are not among {ROTATIONS}.")
@@ -176,7 +176,18 @@ class OnnxEmbedder:
         return vectors
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        outputs = self._session.run([self.passport.output.name], {self.passport.input.name: inputs})[0]
+        taken, given = self.passport.input, self.passport.output
+        try:
+            outputs = self._session.run([given.name], {taken.name: inputs})[0]
+        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            raise ModelError(
+                f"Model {self.passport.name} breaks down on {len(inputs)} inputs at once: {error}"
+            ) from error
+        if outputs.shape != (len(inputs), given.dimension):
+            raise ModelError(
+                f"Model {self.passport.name} gave {outputs.shape} for {len(inputs)} inputs; vectors of "
+                f"{given.dimension} numbers are ({len(inputs)}, {given.dimension})."
+            )
         lengths = np.linalg.norm(outputs, axis=1, keepdims=True)
         if not (np.isfinite(lengths).all() and (lengths > 0).all()):
             raise ModelError(f"Model {self.passport.name} gave a vector that is zero or not finite.")
@@ -273,8 +284,8 @@ def issue_passport(
     """Write the passport of a model file beside it; names, shapes, digest, golden vector come from the file.
 
     views: what of a page the model was trained to look at.
-    The model must take one float32 (N, 3, side, side) and give one float32 (N, D), N free; raises
-    `InvalidPassport` otherwise.
+    The model must take one float32 (N, 3, side, side) and give one float32 (N, D), N free, and a page's
+    vector must be the same alone and beside others; raises `InvalidPassport` otherwise.
     """
     content = onnx.read_bytes()
     session = _open_session(content, str(onnx), device="cpu", threads=1)
@@ -293,11 +304,28 @@ def issue_passport(
         measured=measured or {},
         thresholds=tuple(thresholds),
     )
-    vector = OnnxEmbedder(session, draft).embed([models.golden_page()])[0, 0]
+    vector = _golden_vector(OnnxEmbedder(session, draft), str(onnx))
     golden = msgspec.structs.replace(draft.golden, vector=tuple(round(float(number), 6) for number in vector))
     passport = msgspec.structs.replace(draft, golden=golden)
     models.write_passport(passport, onnx)
     return passport
+
+
+def _golden_vector(embedder: OnnxEmbedder, source: str) -> NDArray[np.float32]:
+    """The vector of the golden page, which must be the same alone and beside others."""
+    page = models.golden_page()
+    try:
+        alone = embedder.embed([page])[0, 0]
+        beside = embedder.embed([page, page[::-1], page[:, ::-1]])[0, 0]
+    except ModelError as error:
+        raise InvalidPassport(f"{source} gets no passport: {error.message}") from error
+    difference = float(np.abs(alone - beside).max())
+    if difference > _GOLDEN_TOLERANCE:
+        raise InvalidPassport(
+            f"{source} gets no passport: a page's vector is another beside other pages (difference "
+            f"{difference:.2g}, tolerance {_GOLDEN_TOLERANCE:g})."
+        )
+    return np.asarray(alone, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +376,11 @@ def _read_shape(session: onnxruntime.InferenceSession, source: str) -> _Shape:
             f"{source} must take one tensor (N, 3, side, side) and give one (N, D); it takes "
             f"{[item.shape for item in inputs]} and gives {[item.shape for item in outputs]}."
         ) from error
+    if (inputs[0].type, outputs[0].type) != ("tensor(float)", "tensor(float)"):
+        raise InvalidPassport(
+            f"{source} must take and give float32, tensor(float); it takes {inputs[0].type} and gives "
+            f"{outputs[0].type}."
+        )
     fixed = [isinstance(size, int) for size in (batch, height, dimension)]
     if channels != 3 or height != width or fixed != [False, True, True]:
         raise InvalidPassport(
