@@ -62,6 +62,10 @@ def test_an_id_that_is_not_there_removes_nothing(run: Run) -> None:
     assert run("list").stdout == "claim/acme\t2\nid\t1\n"
 
 
+def test_an_id_that_is_no_text_is_an_error_of_usage(run: Run) -> None:
+    assert "(invalid-setting)" in run("remove --sample", "\udcff", code=2).stderr
+
+
 @pytest.mark.parametrize("line", ["remove", "remove id --sample x"])
 def test_removing_wants_either_a_label_or_samples(run: Run, line: str) -> None:
     assert "Error: Give either" in run(line, code=2).stderr

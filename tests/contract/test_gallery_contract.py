@@ -147,6 +147,22 @@ def test_text_that_cannot_be_stored_is_refused_and_nothing_of_the_batch_is_kept(
     assert ids(gallery) == []
 
 
+def test_text_that_nothing_can_be_stored_by_is_refused(gallery: Gallery) -> None:
+    gallery.upsert([sample("1")])
+    for call in (
+        lambda: gallery.delete(["1", "\udcff"]),
+        lambda: gallery.relabel({"1": "\udcff"}),
+        lambda: gallery.get(["\udcff"]),
+        lambda: gallery.find_digest("\udcff"),
+        lambda: list(gallery.entries(within="\udcff")),
+        lambda: gallery.read_setting("\udcff"),
+        lambda: gallery.write_setting("\udcff", b""),
+    ):
+        with pytest.raises(InvalidSetting, match="Unicode"):
+            call()
+    assert gallery.labels() == [LabelCount("a", 1)]
+
+
 def test_a_deleted_sample_is_found_by_nothing(gallery: Gallery, other: Gallery) -> None:
     gallery.upsert(
         [sample("1", "a", digest="d1"), sample("2", "b", digest="d2"), sample("3", "b", digest="d2")]

@@ -5,12 +5,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
-from docdex.errors import DocdexError, GalleryNotFound, GalleryUnavailable, NotAGallery
+from docdex.errors import DocdexError, GalleryNotFound, GalleryUnavailable, InvalidSetting, NotAGallery
 from docdex.gallery import SqliteGallery, connection, sqlite
 from docdex.gallery.migrations import APPLICATION_ID, MIGRATIONS
 from gallery_engines import answers, ids
@@ -227,6 +228,25 @@ def test_a_gallery_that_breaks_its_own_rules_is_seen_by_verify(
     tampered(path, statement)
     with pytest.raises(NotAGallery, match="damaged"):
         gallery.verify()
+
+
+@pytest.mark.parametrize("wrong", [uuid4(), 2**70], ids=lambda wrong: type(wrong).__name__)
+def test_an_id_that_is_no_text_says_nothing_of_damage(gallery: SqliteGallery, wrong: object) -> None:
+    for call in (gallery.delete, gallery.get, lambda wrong: gallery.relabel({wrong[0]: "a"})):
+        with pytest.raises(InvalidSetting, match="cannot take a value"):
+            call([wrong])
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        (PureWindowsPath(r"\\server\share\types\our forms.db"), "file:////server/share/types/our%20forms.db"),
+        (PureWindowsPath(r"C:\types\forms.db"), "file:///C:/types/forms.db"),
+        (PurePosixPath("/types/forms?.db"), "file:///types/forms%3F.db"),
+    ],
+)
+def test_a_gallery_may_lie_on_a_share_of_windows(path: PurePath, uri: str) -> None:
+    assert connection.uri_of(path) == uri
 
 
 def test_a_vector_of_another_length_is_damage_to_whoever_reads_it(gallery: SqliteGallery, path: Path) -> None:

@@ -6,10 +6,10 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from docdex.contract import Contract, require_same
-from docdex.errors import GalleryNotFound, GalleryUnavailable, NotAGallery
+from docdex.errors import GalleryNotFound, GalleryUnavailable, InvalidSetting, NotAGallery
 from docdex.gallery.migrations import APPLICATION_ID, MIGRATIONS, migrate
 
 PATIENCE = 10.0  # seconds to wait for another process's write
@@ -30,9 +30,18 @@ _REFUSALS = {
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn every sqlite3 error into GalleryUnavailable (sound, but not now) or NotAGallery (damaged)."""
+    """Turn every error of sqlite3 into one of docdex.
+
+    GalleryUnavailable: the file is sound, but not now. NotAGallery: it is damaged. InvalidSetting: a value
+    was given that cannot be stored or asked for.
+    """
     try:
         yield
+    # Which of the first two it is depends on the version of Python.
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, UnicodeEncodeError, OverflowError) as error:
+        raise InvalidSetting(
+            f"Gallery {path} cannot take a value: {error}; give text of valid Unicode and 64-bit numbers."
+        ) from error
     except sqlite3.Error as error:
         said = str(error).lower()
         for part, meaning in _REFUSALS.items():
@@ -55,7 +64,7 @@ def damaged(path: Path, what: str) -> NotAGallery:
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     """A connection in autocommit, for one thread at a time. Without `create` the file must be there."""
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+        f"{uri_of(path.absolute())}?mode={'rwc' if create else 'rw'}",
         uri=True,
         timeout=PATIENCE,
         isolation_level=None,
@@ -68,6 +77,13 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def uri_of(path: PurePath) -> str:
+    """The `file:` URI of an absolute path, as SQLite takes it."""
+    uri = path.as_uri()
+    # A share of Windows is file://server/share, and SQLite takes no server: its name joins the path.
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def is_gallery(path: Path) -> bool:

@@ -24,8 +24,8 @@ class Gallery(Protocol):
 
     Every write is one transaction: when the call returns it is kept, when it raises nothing of it is. Calls
     are safe from several threads and processes at once. Every call may raise NotAGallery (the store is
-    damaged), GalleryUnavailable (it refuses for now, or the gallery is closed), and ContractMismatch once
-    another process has rebuilt the gallery for another model.
+    damaged), GalleryUnavailable (it refuses for now, or the gallery is closed), InvalidSetting (text that is
+    not valid Unicode), and ContractMismatch once another process has rebuilt the gallery for another model.
     """
 
     @property
@@ -55,8 +55,7 @@ class Gallery(Protocol):
         version: write only if the gallery is still at this version, so that what was decided on what it held
         then still holds; False, and nothing written, if it has changed.
 
-        Raises ContractMismatch for a vector of another dimension, or that is no finite unit vector;
-        InvalidSetting for text that is not valid Unicode.
+        Raises ContractMismatch for a vector of another dimension, or that is no finite unit vector.
         """
 
     def delete(self, ids: Sequence[str], *, version: int | None = None) -> int | None:

@@ -295,19 +295,14 @@ class SqliteGallery:
                 f"{contract.dimension} numbers. Use the model it was made with."
             ) from None
         vectors = check_vectors(stacked, contract.dimension).astype("<f4")
-        try:
-            _delete(writer, unique)
-            writer.executemany(
-                f"INSERT INTO samples ({_ENTRY}, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (s.id, s.label, s.digest, s.source, s.page, s.time, vector.tobytes())
-                    for s, vector in zip(unique.values(), vectors, strict=True)
-                ),
-            )
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise InvalidSetting(
-                f"A sample cannot be stored: {error}; give valid Unicode and 64-bit numbers."
-            ) from error
+        _delete(writer, unique)
+        writer.executemany(
+            f"INSERT INTO samples ({_ENTRY}, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (s.id, s.label, s.digest, s.source, s.page, s.time, vector.tobytes())
+                for s, vector in zip(unique.values(), vectors, strict=True)
+            ),
+        )
         writer.executemany(
             "INSERT INTO thumbnails SELECT row, ? FROM samples WHERE id = ?",
             ((s.thumbnail, s.id) for s in unique.values()),
