@@ -17,6 +17,7 @@ from docdex.errors import (
     UnsupportedFormat,
 )
 from docdex.gallery import LabelCount
+from docdex.images import Encoded, Page
 from docdex.recognizer import Recognizer
 from fakes import PageOf, open_fake
 
@@ -152,9 +153,36 @@ def test_a_long_batch_gives_the_same_gallery_in_parts_and_at_once(page_of: PageO
         whole, split = one.register_many(items), parts.register_many(iter(items), atomic=False)
         assert [e.id for e in split.added] == [e.id for e in whole.added]
         assert {(e.id, e.label) for e in parts.samples()} == {(e.id, e.label) for e in one.samples()}
-        assert [(each.sample.id, each.label) for each in split.look_alikes] == [
-            (each.sample.id, each.label) for each in whole.look_alikes
-        ]
+        assert split.look_alikes
+        for one_by_one, at_once in zip(split.look_alikes, whole.look_alikes, strict=True):
+            assert one_by_one.sample.id == at_once.sample.id
+            assert (one_by_one.label, one_by_one.similarity) == (at_once.label, at_once.similarity)
+
+
+def scanned(pixels: np.ndarray, name: str) -> Page:
+    """A page that is another one than any with the same pixels."""
+    return Page(pixels, name, 1, Encoded(name.encode()))
+
+
+def test_a_look_alike_within_a_batch_is_as_near_as_the_gallery_says(
+    fake: Recognizer, page_of: PageOf
+) -> None:
+    rng = np.random.default_rng(3)
+    pages = [page_of(*rng.uniform(-1, 1, 12)) for _ in range(40)]
+    items = [(f"{kind}/{i}", scanned(page, f"{kind}-{i}")) for kind in "ab" for i, page in enumerate(pages)]
+    done = fake.register_many(items)
+    assert len(done.look_alikes) == 40
+    for look_alike in done.look_alikes:
+        (sample,) = fake.gallery.get([look_alike.sample.id])
+        ((hit,),) = fake.gallery.search(sample.vector[None], 1, [look_alike.label])
+        assert look_alike.similarity == hit.similarity <= 1
+
+
+def test_of_equal_look_alikes_within_a_batch_the_first_label_is_named(
+    fake: Recognizer, page_of: PageOf
+) -> None:
+    done = fake.register_many([(label, scanned(page_of(1), label)) for label in ("b", "a", "c")])
+    assert [(each.sample.label, each.label) for each in done.look_alikes] == [("a", "b"), ("c", "a")]
 
 
 @pytest.mark.parametrize("label", ["", "a//b", "unknown", "../x"])

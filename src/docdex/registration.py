@@ -17,14 +17,12 @@ import numpy as np
 from docdex.changing import change
 from docdex.embedder import Embedded, Embedder, embed_batches
 from docdex.errors import ConflictingSample, EmptySource, InvalidLabel, RegistrationRefused
-from docdex.gallery import Entry, Gallery, Sample
+from docdex.gallery import Entry, Gallery, Sample, nearest
 from docdex.images import Refusal, find_files
 from docdex.labels import contradicts, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from docdex.reading import AnyPage, Reader
 
@@ -224,31 +222,18 @@ def _find_look_alikes(samples: Sequence[Sample], gallery: Gallery, threshold: fl
     for start in range(0, len(samples), _ROWS_AT_ONCE):
         rows = vectors[start : start + _ROWS_AT_ONCE]
         hits = gallery.search(rows, 1)
-        earlier = _nearest_earlier(rows, vectors, start)
-        for offset, registered in enumerate(hits):
-            sample = samples[start + offset]
-            rivals = [(hit.similarity, hit.label) for hit in registered]
-            index, similarity = earlier[offset]
-            if index is not None:
-                rivals.append((similarity, samples[index].label))
+        products = rows @ vectors[: start + len(rows)].T
+        for number, (registered, product) in enumerate(zip(hits, products, strict=True), start):
+            sample = samples[number]
+            rivals = [(-hit.similarity, hit.label) for hit in registered]
+            if number:
+                earlier = nearest(vectors[:number], vectors[number], product[:number])
+                rivals += [(-similarity, samples[index].label) for index, similarity in earlier]
             if rivals:
-                similarity, label = max(rivals)
-                if similarity >= threshold and contradicts(label, sample.label):
-                    found.append(LookAlike(_entry(sample), label, similarity))
+                distance, label = min(rivals)  # of equal ones the first label, as a gallery answers
+                if -distance >= threshold and contradicts(label, sample.label):
+                    found.append(LookAlike(_entry(sample), label, -distance))
     return found
-
-
-def _nearest_earlier(
-    rows: NDArray[np.float32], vectors: NDArray[np.float32], start: int
-) -> list[tuple[int | None, float]]:
-    """For each of the rows, which begin at `start`, the nearest vector before it, and how near."""
-    similarities = rows @ vectors[: start + len(rows)].T
-    nearest: list[tuple[int | None, float]] = []
-    for offset, row in enumerate(similarities):
-        before = row[: start + offset]
-        index = int(before.argmax()) if len(before) else None
-        nearest.append((index, 0.0 if index is None else float(before[index])))
-    return nearest
 
 
 def _entry(sample: Sample) -> Entry:

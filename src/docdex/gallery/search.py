@@ -216,7 +216,7 @@ class Snapshot:
         The m-th best of the blocks' maxima is a bound that m samples reach. Where these have k labels, only
         blocks that come near the bound need to be opened.
         """
-        slack = self.dimension * 2.0**-22  # twice the error of two float32 products of unit vectors, and room
+        slack = _slack(self.dimension)
         blocks = row.reshape(-1, BLOCK)
         best = blocks.max(axis=1)
         for m in (k, 8 * k):
@@ -238,7 +238,7 @@ class Snapshot:
 
     def _select_by_label(self, row: NDArray[np.float32], starts: list[int], k: int) -> NDArray[np.intp]:
         """What `_select` gives, by the best similarity of every label: for labels with very many samples."""
-        slack = self.dimension * 2.0**-22
+        slack = _slack(self.dimension)
         codes = np.zeros(len(row), np.int32)
         for segment, start in zip(self.segments, starts, strict=True):
             codes[start : start + segment.size] = segment.codes[: segment.size]
@@ -252,13 +252,11 @@ class Snapshot:
         self, probe: NDArray[np.float32], positions: NDArray[np.intp], starts: list[int], k: int
     ) -> list[Hit]:
         """The best of each label among `positions`, by float64 similarity, then label, then id."""
-        query = probe.astype(np.float64)
         ranked: list[tuple[float, str, str]] = []
         for segment, local in self._locate(positions, starts):
             for first in range(0, len(local), RESCORED_ROWS):
                 part = local[first : first + RESCORED_ROWS]
-                # Summed along each row, so that a row's similarity does not depend on its neighbours.
-                distances = -(segment.vectors[part].astype(np.float64) * query).sum(axis=1)
+                distances = -_score(segment.vectors[part], probe)
                 names = [self.names[code] for code in segment.codes[part].tolist()]
                 ranked.extend(zip(distances.tolist(), names, segment.ids[part].tolist(), strict=True))
         ranked.sort()
@@ -283,3 +281,26 @@ class Snapshot:
         owners = np.searchsorted(starts, positions, side="right") - 1
         for owner in np.unique(owners).tolist():
             yield self.segments[owner], positions[owners == owner] - starts[owner]
+
+
+def nearest(
+    vectors: NDArray[np.float32], probe: NDArray[np.float32], products: NDArray[np.float32]
+) -> list[tuple[int, float]]:
+    """Which of vectors (N, D) may be the nearest to a probe (D,), with the similarities that may be reported.
+
+    products: (N,) of each with the probe, which only select, as in a search. N: at least 1.
+    """
+    near = np.flatnonzero(products >= products.max() - _slack(len(probe)))
+    similarities = np.clip(_score(vectors[near], probe), -1.0, 1.0)
+    return list(zip(near.tolist(), similarities.tolist(), strict=True))
+
+
+def _slack(dimension: int) -> float:
+    """Twice the error of two float32 products of unit vectors, and room."""
+    return dimension * 2.0**-22
+
+
+def _score(vectors: NDArray[np.float32], probe: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Similarities in float64, not yet clamped: (N,) of vectors (N, D) to a probe (D,)."""
+    # Summed along each row, so that a row's similarity does not depend on its neighbours.
+    return np.asarray((vectors.astype(np.float64) * probe.astype(np.float64)).sum(axis=1))
