@@ -42,8 +42,8 @@ own-pages: setup-test
 	$(BIN)/python benchmarks/own_pages.py > results/own_pages.json
 
 # Beside models of other recipes, which docs/benchmark.md says how to train first.
-PUBLISHED := docdex:runs/published_1/published_1.onnx
-PEERS := docdex:base docdex:small docdex:runs/ten_lcnet/ten.onnx $(PUBLISHED) \
+PUBLISHED := docdex:runs/hour_published/hour_published.onnx
+PEERS := docdex:base docdex:small docdex:runs/hour_lcnet/hour.onnx $(PUBLISHED) \
 	docdex:runs/published_2/published_2.onnx docdex:runs/published_3/published_3.onnx \
 	phash thumbnail hog lite0-grid lite0-cells-pca sift
 evaluate: setup-test

@@ -23,8 +23,8 @@ def write_results(name: str = "summary") -> str:
     return markdown_table(read_results(BENCHMARK), name)
 
 
-_PUBLISHED = "docdex:published_"
-"""What the names of the published recipe's generations begin with, as the configs are called."""
+_PUBLISHED = "published"
+"""What the names of models by the published recipe hold, as the configs are called."""
 
 
 def write_published() -> str:
@@ -35,7 +35,7 @@ def write_published() -> str:
     from docdex.evaluation import markdown_table, read_results, standing_table
 
     results = [result for result in read_results(BENCHMARK) if result.peer.startswith("docdex:")]
-    published = [result for result in results if result.peer.startswith(_PUBLISHED)]
+    published = [result for result in results if _PUBLISHED in result.peer]
     ours = [result for result in results if result not in published]
     if not published or not ours:
         return missing
