@@ -41,8 +41,8 @@ def write_published() -> str:
         return missing
     parts = [
         markdown_table([*ours, *published], "trained"),
-        "Against the best of the published generations in each figure; *apart* where the 95 % intervals do "
-        "not touch:",
+        "Against the best of the published generations in each figure; *apart* where the 95 % interval "
+        "touches that of none of them:",
         standing_table(ours, published),
     ]
     if any(result.lead for result in ours):

@@ -210,7 +210,8 @@ def with_rank1(result: PeerResult, rate: float | None, bounds: tuple[float, floa
 @pytest.mark.parametrize(
     ("rate", "bounds", "standing"),
     [
-        (0.95, (0.93, 0.97), "ahead, apart"),
+        (0.95, (0.94, 0.97), "ahead, apart"),
+        (0.95, (0.93, 0.97), "ahead"),  # of the best apart, and not of the other
         (0.95, (0.92, 0.97), "ahead"),
         (0.95, None, "ahead"),
         (0.90, (0.80, 0.95), "level"),
@@ -226,8 +227,8 @@ def test_ahead_is_told_from_ahead_with_intervals_that_do_not_touch(
     standing: str,
 ) -> None:
     ours = with_rank1(result(), rate, bounds)
-    # The best of the others counts, however wide the interval of another is.
-    others = [with_rank1(result(), 0.9, (0.87, 0.92)), with_rank1(result(), 0.7, (0.1, 0.99))]
+    # To be behind the best of the others counts, however wide the interval of another is.
+    others = [with_rank1(result(), 0.9, (0.87, 0.92)), with_rank1(result(), 0.7, (0.1, 0.93))]
     heads, _, row = cells(standing_table([ours], [others[1], with_rank1(result(), None, None), others[0]]))
     assert dict(zip(heads, row, strict=True))["rank-1 flat"] == standing
     assert set(row[2:]) == {"–"}

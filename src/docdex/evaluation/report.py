@@ -76,14 +76,15 @@ def _rows(results: Sequence[PeerResult], table: str) -> Iterator[tuple[PeerResul
 def standing_table(ours: Sequence[PeerResult], others: Sequence[PeerResult]) -> str:
     """A table in Markdown: how each of ours stands to the best of the others in each figure of the summary.
 
-    `ahead, apart` and `behind, apart`: the 95 % intervals do not touch; `ahead` and `behind` alone: they do,
-    or one of them is not known. `level`: the same figure. A dash where there is nothing to compare.
+    `ahead, apart`: the 95 % interval touches that of none of the others; `behind, apart`: not the best one's.
+    `ahead` and `behind` alone: they touch, or one is not known. `level`: the same figure. A dash where there
+    is nothing to compare.
     """
     heads = list(dict.fromkeys(head for result in ours for head in _figures(result)))
     rows = []
     for result in ours:
         figures = _figures(result)
-        against = [_best([_figures(other).get(head) for other in others]) for head in heads]
+        against = [[_figures(other).get(head) for other in others] for head in heads]
         rows.append([f"`{result.peer}`", *map(_standing, map(figures.get, heads), against)])
     lines = [["recogniser", *heads], ["---"] * (len(heads) + 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -96,21 +97,21 @@ class _Figure(NamedTuple):
     bounds: Interval | None = None
 
 
-def _best(figures: Sequence[_Figure | None]) -> _Figure | None:
-    known = [figure for figure in figures if figure is not None and figure.rate is not None]
-    return max(known, key=lambda figure: figure.rate or 0.0, default=None)
-
-
-def _standing(one: _Figure | None, other: _Figure | None) -> str:
-    if one is None or other is None or one.rate is None or other.rate is None:
+def _standing(one: _Figure | None, others: Sequence[_Figure | None]) -> str:
+    known = [other for other in others if other is not None and other.rate is not None]
+    if one is None or one.rate is None or not known:
         return "–"
-    if one.rate == other.rate:
+    best = max(known, key=lambda other: other.rate or 0.0)
+    if one.rate == best.rate:
         return "level"
-    where = "ahead" if one.rate > other.rate else "behind"
-    if one.bounds is None or other.bounds is None:
-        return where
-    apart = one.bounds[0] > other.bounds[1] or other.bounds[0] > one.bounds[1]
-    return f"{where}, apart" if apart else where
+    ahead = one.rate > (best.rate or 0.0)
+    bounds = [figure.bounds for figure in (known if ahead else [best])]
+    # Ahead of the best is not yet ahead of one behind it of which less is known.
+    apart = one.bounds is not None and all(
+        other is not None and (one.bounds[0] > other[1] if ahead else one.bounds[1] < other[0])
+        for other in bounds
+    )
+    return f"{'ahead' if ahead else 'behind'}{', apart' if apart else ''}"
 
 
 def _lead(result: PeerResult, lead: Lead, other: PeerResult) -> dict[str, Cell]:

@@ -90,10 +90,12 @@ class Batches(Dataset[Batch]):
 
     def classes(self, number: int) -> NDArray[np.int64]:
         """Class numbers (B,) of a whole batch."""
-        batch = self.config.optim.batch
-        # Stratified over the class distribution: a batch holds few repeats and all kinds.
+        return self.draw_classes(number, self.config.optim.batch)
+
+    def draw_classes(self, number: int, count: int) -> NDArray[np.int64]:
+        """So many class numbers (count,) for a batch: stratified, so that few repeat and all kinds come."""
         rng = np.random.default_rng([self.config.seed, number, _CLASSES])
-        return self.table.draw((np.arange(batch) + rng.random(batch)) / batch)
+        return self.table.draw((np.arange(count) + rng.random(count)) / count)
 
     def views(self, number: int, places: range) -> list[NDArray[np.float32]]:
         """Images of these places of a batch, (3, S, S) float32 each."""

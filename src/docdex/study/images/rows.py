@@ -53,9 +53,7 @@ class GroupedBatches(Batches):
 
     def classes(self, number: int) -> NDArray[np.int64]:
         """Class numbers (B,) of a batch: B / each pictures, drawn as ever."""
-        pictures = self.config.optim.batch // self.each
-        rng = np.random.default_rng([self.config.seed, number])
-        return np.repeat(self.table.draw((np.arange(pictures) + rng.random(pictures)) / pictures), self.each)
+        return np.repeat(self.draw_classes(number, self.config.optim.batch // self.each), self.each)
 
 
 def study_images(
