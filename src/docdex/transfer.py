@@ -10,10 +10,8 @@ The file is a ZIP archive:
 
 from __future__ import annotations
 
-import lzma
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,6 +26,7 @@ from docdex.errors import DocdexError, GalleryUnavailable, InvalidSetting, NotAG
 from docdex.gallery import Entry, Sample, is_gallery
 from docdex.labels import parse
 from docdex.whole_file import whole_file
+from docdex.zip_damage import ZIP_DAMAGE
 
 if TYPE_CHECKING:
     from docdex.gallery import Gallery
@@ -37,19 +36,9 @@ FORMAT = 1
 _LARGEST = 1 << 20
 """Bytes a manifest, line or thumbnail may have. Ours stay far below, and an archive can claim anything."""
 
-# Broken checksums, missing or encrypted members, unknown methods; what msgspec raises is a ValueError. NumPy
-# adds a TokenError and an IndexError for headers of vectors that it cannot make sense of.
-_DAMAGES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    LookupError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-    TokenError,
-)
+# RuntimeError: of encrypted members. What msgspec raises is a ValueError; NumPy adds a TokenError and an
+# IndexError for headers of vectors that it cannot make sense of.
+_DAMAGES = (*ZIP_DAMAGE, RuntimeError, TokenError)
 
 
 class Manifest(msgspec.Struct, frozen=True):

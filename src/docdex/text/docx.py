@@ -8,15 +8,14 @@ only serves to multiply entities, is refused.
 from __future__ import annotations
 
 import io
-import lzma
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from docdex.errors import DamagedSource, PasswordProtected, SourceTooLarge, UnsupportedFormat
 from docdex.images import Limits
 from docdex.text.collector import Collector
+from docdex.zip_damage import ZIP_DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,17 +45,8 @@ _WORDS = {"t"}
 _LEFT_OUT = {"Fallback", "moveFrom", "del"}
 """The same text again for older readers, what was moved away, and what was struck out."""
 
-# LookupError: also of Python's XML parser, for an encoding that it does not know.
-_DAMAGES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    ValueError,
-)
+# Its LookupError is also Python's XML parser's, for an encoding that it does not know.
+_DAMAGES = (*ZIP_DAMAGE, OSError)
 
 
 def read_docx(data: bytes, name: str, limits: Limits) -> str:
