@@ -233,7 +233,7 @@ def test_a_run_killed_before_its_first_step_goes_on(tiny_run: Path, trained: Pat
 def test_a_best_checkpoint_newer_than_the_last_is_not_replaced_by_a_worse_one(
     tiny_run: Path, tmp_path: Path
 ) -> None:
-    config = msgspec.structs.replace(read_config(tiny_run), validate_minutes=1e-9)
+    config = msgspec.structs.replace(read_config(tiny_run), validate_minutes=1e-9, checkpoint_minutes=60.0)
     trainer = Trainer(config, tmp_path / "run", say=silent)
     trainer.validation = ScriptedValidation([0.1, 0.2, 0.9])  # type: ignore[assignment]
     with pytest.raises(StopIteration):  # killed after it had measured step 2, and saved nothing since step 0
